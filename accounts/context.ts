@@ -1,0 +1,21 @@
+import type { Knex } from 'knex';
+import type { Keys } from '../keys/keys.ts';
+import type { AccountId } from './ids.ts';
+
+/** Who acts; written into every audit row. */
+export type Actor =
+  | { kind: 'citizen'; account?: AccountId }
+  | { kind: 'staff'; staff: string }
+  | { kind: 'system'; part: string };
+
+/** What a domain function may use; nothing in accounts/ opens a connection or reads the clock by itself. */
+export type Context = {
+  readonly db: Knex;
+  readonly now: () => Date;
+  readonly actor: Actor;
+  readonly keys: Keys;
+};
+
+/** Runs one use case in one transaction; every statement and the audit row must go through the inner context. */
+export const inTransaction = <T>(ctx: Context, work: (ctx: Context) => Promise<T>): Promise<T> =>
+  ctx.db.transaction((db) => work({ ...ctx, db }));
