@@ -1,0 +1,75 @@
+/** A text in the languages of the town; German is always there. */
+export type Text = Readonly<Record<string, string>> & { readonly de: string };
+
+/** An organisation of the town. It is the sector of its services' pseudonyms: within it one citizen is one subject. */
+export type Organisation = { readonly id: string; readonly name: Text };
+
+/** A town as its file describes it; nothing about a town is in the code. */
+export type Town = {
+  readonly id: string;
+  readonly name: Text;
+  /** Amtlicher Gemeindeschlüssel, 8 digits. */
+  readonly municipalityKey: string;
+  /** BCP 47 tags, the first is the default. */
+  readonly languages: readonly string[];
+  readonly contact: { readonly email: string; readonly phone: string; readonly address: string };
+  /** The citizens' office, where people without e-mail or smartphone go. */
+  readonly office: { readonly name: Text; readonly address: string; readonly hours: Text };
+  /** https addresses, linked from every page. */
+  readonly pages: {
+    readonly imprint: string;
+    readonly privacy: string;
+    readonly accessibility: string;
+    readonly feedback: string;
+    readonly ombuds: string;
+  };
+  readonly organisations: readonly Organisation[];
+};
+
+/** Why a service gets a claim; shown to the citizen who is asked for consent. */
+export type ClaimUse = {
+  readonly claim: string;
+  readonly purpose: Text;
+  readonly legalBasis: Text;
+  readonly required: boolean;
+};
+
+/** Kinds of relying parties; the kind decides what redirect URIs and which authentication are acceptable. */
+export type ServiceKind = 'web' | 'spa' | 'native' | 'device' | 'api';
+
+/** How a service authenticates at the token endpoint (RFC 6749 §2.3, RFC 8705, OpenID Connect Core §9). */
+export type AuthMethod =
+  | 'client_secret_basic'
+  | 'client_secret_post'
+  | 'private_key_jwt'
+  | 'tls_client_auth'
+  | 'none';
+
+/** A service as it is registered; the wanted state is its YAML file, the one in force is in Postgres. */
+export type Registration = {
+  /** Only `[A-Za-z0-9]`: clients mis-encode anything else in HTTP Basic. */
+  readonly clientId: string;
+  readonly organisation: string;
+  readonly name: Text;
+  readonly description: Text;
+  readonly kind: ServiceKind;
+  /** Compared exactly (RFC 9700 §4.1.3). */
+  readonly redirectUris: readonly string[];
+  readonly postLogoutRedirectUris: readonly string[];
+  readonly homepage?: string;
+  readonly initiateLoginUri?: string;
+  readonly backchannelLogoutUri?: string;
+  readonly authMethod: AuthMethod;
+  readonly jwks?: { readonly keys: readonly object[] };
+  readonly jwksUri?: string;
+  readonly claims: readonly ClaimUse[];
+  readonly refreshTokens: boolean;
+  /** Citizens without e-mail are told so before they go on. */
+  readonly needsEmail: boolean;
+  /** `until` is a day, YYYY-MM-DD. */
+  readonly pkceExemption?: { readonly reason: string; readonly until: string };
+  /** Exact origins of single-page apps. */
+  readonly corsOrigins: readonly string[];
+  /** E-mail addresses of the people who answer for the service. */
+  readonly contacts: readonly string[];
+};
