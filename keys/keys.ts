@@ -1,0 +1,109 @@
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import type { KeyRing } from './key-ring.ts';
+import { type DataKey, openWith, sealWith, unwrapDataKey, wrapNewDataKey } from './seal.ts';
+
+export type { DataKey } from './seal.ts';
+
+/** Everything that the provider does with symmetric keys; the keys themselves stay inside. */
+export type Keys = {
+  /** A new data key for an account, wrapped by the current key-encryption key. */
+  newDataKey(account: string): { wrapped: Buffer; version: number };
+  /** Unwraps an account's data key. Throws if it was tampered with, is another account's, or its version is unknown. */
+  openDataKey(account: string, wrapped: Buffer, version: number): DataKey;
+  /** Seals a column of an account (AES-256-GCM; account, column and format version are associated data). */
+  seal(key: DataKey, account: string, column: string, plain: string): Buffer;
+  /** Opens a sealed column. Throws on tampering and on a value of another account or column. */
+  open(key: DataKey, account: string, column: string, sealed: Buffer): string;
+  /** Seals what belongs to no account, or must be opened before the account is known. */
+  sealShared(purpose: string, id: Buffer | string, plain: string): Buffer;
+  /** Opens what `sealShared` sealed for the same purpose and id; throws on anything else. */
+  openShared(purpose: string, id: Buffer | string, sealed: Buffer): string;
+  /** A blind index or store handle: 32 bytes, the same for the same kind and value. */
+  index(kind: string, value: string): Buffer;
+  /** The pairwise subject of an account in a sector (OpenID Connect Core §8.1): 43 characters of base64url. */
+  subject(sector: string, account: string): string;
+  /** The pepper for password hashes; the current one, or an older version. Throws if that version is not in the ring. */
+  pepper(version?: number): { version: number; secret: Buffer };
+  readonly cookieKeys: readonly Buffer[];
+  /** The CSRF token of a form whose owner (browser, interaction) is `id`. */
+  formToken(id: string): string;
+  /** Whether the token was made for `id` by any cookie key; takes the same time for every wrong token. */
+  checkFormToken(id: string, token: string): boolean;
+};
+
+const hmac = (key: Buffer, ...parts: (Buffer | string)[]): Buffer => {
+  const mac = createHmac('sha256', key);
+  for (const part of parts) {
+    // Each part carries its length, so that ('ab', 'c') and ('a', 'bc') differ.
+    const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part;
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(bytes.length);
+    mac.update(length).update(bytes);
+  }
+  return mac.digest();
+};
+
+const derive = (key: Buffer, info: string): Buffer =>
+  Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), `stadtschluessel ${info}`, 32));
+
+/** Binds the operations to the keys of a ring. */
+export const createKeys = (ring: KeyRing): Keys => {
+  const keyEncryptionKey = (version: number): Buffer => {
+    const key = ring.keyEncryption.versions.get(version);
+    if (key === undefined) throw new Error(`key-encryption key ${version} is not in the key ring`);
+    return key;
+  };
+  const wrappingKeys = new Map([...ring.keyEncryption.versions].map(([v, key]) => [v, derive(key, 'data keys')]));
+  const wrappingKey = (version: number): Buffer => wrappingKeys.get(version) ?? keyEncryptionKey(version);
+
+  const purposeKeys = new Map<string, Buffer>();
+  /** One key for each purpose and id: sessions and codes are so many that one key would wear out its GCM nonces. */
+  const sharedKey = (version: number, purpose: string, id: Buffer | string): Buffer => {
+    const name = `${version} ${purpose}`;
+    const known = purposeKeys.get(name) ?? derive(keyEncryptionKey(version), `shared ${purpose}`);
+    purposeKeys.set(name, known);
+    return hmac(known, id);
+  };
+
+  const formKeys = ring.cookies.map((key) => derive(key, 'form tokens'));
+  const [formKey] = formKeys;
+  if (formKey === undefined) throw new Error('the key ring has no cookie key');
+
+  return {
+    newDataKey(account) {
+      const version = ring.keyEncryption.current;
+      return { wrapped: wrapNewDataKey(wrappingKey(version), account, version), version };
+    },
+    openDataKey: (account, wrapped, version) => unwrapDataKey(wrappingKey(version), account, version, wrapped),
+    seal: (key, account, column, plain) => sealWith(key, ['account', account, column], plain),
+    open: (key, account, column, sealed) => openWith(key, ['account', account, column], sealed),
+    sealShared(purpose, id, plain) {
+      const version = ring.keyEncryption.current;
+      const header = Buffer.alloc(4);
+      header.writeUInt32BE(version);
+      return Buffer.concat([header, sealWith(sharedKey(version, purpose, id), ['shared', purpose, id], plain)]);
+    },
+    openShared(purpose, id, sealed) {
+      const key = sharedKey(sealed.readUInt32BE(0), purpose, id);
+      return openWith(key, ['shared', purpose, id], sealed.subarray(4));
+    },
+    index: (kind, value) => hmac(ring.index, kind, value),
+    subject: (sector, account) => hmac(ring.pseudonym, sector, account).toString('base64url'),
+    pepper(version = ring.pepper.current) {
+      const secret = ring.pepper.versions.get(version);
+      if (secret === undefined) throw new Error(`pepper ${version} is not in the key ring`);
+      return { version, secret };
+    },
+    cookieKeys: ring.cookies,
+    formToken: (id) => hmac(formKey, id).toString('base64url'),
+    checkFormToken(id, token) {
+      const given = Buffer.from(token, 'utf8');
+      let matches = false;
+      for (const key of formKeys) {
+        const expected = Buffer.from(hmac(key, id).toString('base64url'), 'utf8');
+        if (given.length === expected.length && timingSafeEqual(given, expected)) matches = true;
+      }
+      return matches;
+    },
+  };
+};

@@ -1,0 +1,58 @@
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+
+declare const brand: unique symbol;
+/** An account's unwrapped data key; a `KeyObject`, as that prints nothing of itself. */
+export type DataKey = KeyObject & { readonly [brand]: 'DataKey' };
+
+const ALGORITHM = 'aes-256-gcm';
+/** First byte of every envelope and part of the associated data: another algorithm gets another number. */
+const FORMAT = 1;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const KEY_BYTES = 32;
+
+const associatedData = (parts: readonly (Buffer | string)[]): Buffer =>
+  Buffer.concat([
+    Buffer.from([FORMAT]),
+    ...parts.flatMap((part) => {
+      const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part;
+      const length = Buffer.alloc(4);
+      length.writeUInt32BE(bytes.length);
+      return [length, bytes];
+    }),
+  ]);
+
+const encrypt = (key: KeyObject | Buffer, parts: readonly (Buffer | string)[], plain: Buffer): Buffer => {
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES }).setAAD(associatedData(parts));
+  const sealed = [cipher.update(plain), cipher.final()];
+  return Buffer.concat([Buffer.from([FORMAT]), nonce, ...sealed, cipher.getAuthTag()]);
+};
+
+const decrypt = (key: KeyObject | Buffer, parts: readonly (Buffer | string)[], sealed: Buffer): Buffer => {
+  if (sealed[0] !== FORMAT || sealed.length < 1 + NONCE_BYTES + TAG_BYTES) throw new Error('not a sealed value');
+  const nonce = sealed.subarray(1, 1 + NONCE_BYTES);
+  const decipher = createDecipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES })
+    .setAAD(associatedData(parts))
+    .setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
+  return Buffer.concat([
+    decipher.update(sealed.subarray(1 + NONCE_BYTES, sealed.length - TAG_BYTES)),
+    decipher.final(),
+  ]);
+};
+
+/** Seals a text: format (1 byte), nonce (12), ciphertext, tag (16). The parts are authenticated and not stored. */
+export const sealWith = (key: KeyObject | Buffer, parts: readonly (Buffer | string)[], plain: string): Buffer =>
+  encrypt(key, parts, Buffer.from(plain, 'utf8'));
+
+/** Opens what `sealWith` made with the same key and parts; throws on anything else. */
+export const openWith = (key: KeyObject | Buffer, parts: readonly (Buffer | string)[], sealed: Buffer): string =>
+  decrypt(key, parts, sealed).toString('utf8');
+
+/** A new random data key, wrapped for one account. */
+export const wrapNewDataKey = (wrappingKey: Buffer, account: string, version: number): Buffer =>
+  encrypt(wrappingKey, ['data key', account, String(version)], randomBytes(KEY_BYTES));
+
+/** Unwraps a data key; throws if it was not wrapped by this key for this account and version. */
+export const unwrapDataKey = (wrappingKey: Buffer, account: string, version: number, wrapped: Buffer): DataKey =>
+  createSecretKey(decrypt(wrappingKey, ['data key', account, String(version)], wrapped)) as DataKey;
