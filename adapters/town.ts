@@ -1,0 +1,135 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { Ajv, type ValidateFunction } from 'ajv';
+import type { ClaimUse, Registration, Town } from '../accounts/town.ts';
+import { checkService, checkTown, type TownOptions } from './town-rules.ts';
+import { checkSchema, readSource, type TownFault, type TownSource } from './town-source.ts';
+
+export type { TownFault } from './town-source.ts';
+
+/** A town with its services, or everything that is wrong with their files. */
+export type LoadedTown = { town: Town; registrations: Registration[] } | { faults: TownFault[] };
+
+type TownFile = Omit<Town, 'municipalityKey'> & { municipality_key: string };
+type ServiceFile = {
+  client_id: string;
+  organisation: string;
+  name: Registration['name'];
+  description: Registration['description'];
+  kind: Registration['kind'];
+  token_endpoint_auth_method: Registration['authMethod'];
+  contacts: string[];
+  redirect_uris?: string[];
+  post_logout_redirect_uris?: string[];
+  client_uri?: string;
+  initiate_login_uri?: string;
+  backchannel_logout_uri?: string;
+  jwks?: { keys: object[] };
+  jwks_uri?: string;
+  claims?: (Omit<ClaimUse, 'legalBasis'> & { legal_basis: ClaimUse['legalBasis'] })[];
+  refresh_tokens?: boolean;
+  needs_email?: boolean;
+  pkce_exemption?: { reason: string; until: string };
+  cors_origins?: string[];
+};
+
+const SCHEMAS = new URL('../infra/towns/', import.meta.url);
+
+/**
+ * Reads `town.yaml` and the services beside it (`services/*.yaml`), checks each against its schema and all of them against
+ * one another, and returns the town with its registrations, or every fault at once.
+ */
+export const loadTown = (path: string, options: TownOptions = { localhost: false }): LoadedTown => {
+  const check = validators();
+  const faults: TownFault[] = [];
+
+  const townSource = readSource(path);
+  const town = readTown(townSource, check.town);
+  faults.push(...townSource.faults);
+
+  const registrations: Registration[] = [];
+  const places = new Map<string, string>();
+  for (const file of serviceFiles(path)) {
+    const source = readSource(file);
+    const registration = readService(source, check.service, town, options);
+    if (registration !== undefined) {
+      // File systems that ignore case could otherwise hold one service twice.
+      const key = registration.clientId.toLowerCase();
+      const other = places.get(key);
+      if (other !== undefined) source.fault(['client_id'], `the client_id ${registration.clientId} is taken by ${basename(other)}`);
+      places.set(key, file);
+      registrations.push(registration);
+    }
+    faults.push(...source.faults);
+  }
+  if (faults.length > 0 || town === undefined) return { faults };
+  return { town, registrations };
+};
+
+/** One line for a terminal: `file:line:column: reason. Right would be: example`. */
+export const formatTownFault = ({ file, line, column, reason, example }: TownFault): string =>
+  `${file}:${line}:${column}: ${reason}${example === undefined ? '' : `. Right would be: ${example}`}`;
+
+const validators = (): { town: ValidateFunction; service: ValidateFunction } => {
+  const ajv = new Ajv({ allErrors: true, verbose: true, strict: true });
+  const compile = (name: string) => ajv.compile(JSON.parse(readFileSync(new URL(name, SCHEMAS), 'utf8')));
+  return { town: compile('town.schema.json'), service: compile('service.schema.json') };
+};
+
+const serviceFiles = (townFile: string): string[] => {
+  const folder = join(dirname(townFile), 'services');
+  try {
+    return readdirSync(folder)
+      .filter((name) => name.endsWith('.yaml') || name.endsWith('.yml'))
+      .sort()
+      .map((name) => join(folder, name));
+  } catch (error) {
+    // A town without services is fine: its citizens can still have accounts.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+};
+
+const readTown = (source: TownSource, validate: ValidateFunction): Town | undefined => {
+  const value = source.value();
+  if (source.faults.length > 0 || !checkSchema(source, validate, value)) return undefined;
+  const { municipality_key: municipalityKey, ...rest } = value as TownFile;
+  const town: Town = { ...rest, municipalityKey };
+  checkTown(source, town);
+  return town;
+};
+
+const readService = (
+  source: TownSource,
+  validate: ValidateFunction,
+  town: Town | undefined,
+  options: TownOptions,
+): Registration | undefined => {
+  const value = source.value();
+  if (source.faults.length > 0 || !checkSchema(source, validate, value)) return undefined;
+  const registration = toRegistration(value as ServiceFile);
+  checkService(source, registration, town, basename(source.file).replace(/\.ya?ml$/, ''), options);
+  return registration;
+};
+
+const toRegistration = (file: ServiceFile): Registration => ({
+  clientId: file.client_id,
+  organisation: file.organisation,
+  name: file.name,
+  description: file.description,
+  kind: file.kind,
+  redirectUris: file.redirect_uris ?? [],
+  postLogoutRedirectUris: file.post_logout_redirect_uris ?? [],
+  ...(file.client_uri !== undefined && { homepage: file.client_uri }),
+  ...(file.initiate_login_uri !== undefined && { initiateLoginUri: file.initiate_login_uri }),
+  ...(file.backchannel_logout_uri !== undefined && { backchannelLogoutUri: file.backchannel_logout_uri }),
+  authMethod: file.token_endpoint_auth_method,
+  ...(file.jwks !== undefined && { jwks: file.jwks }),
+  ...(file.jwks_uri !== undefined && { jwksUri: file.jwks_uri }),
+  claims: (file.claims ?? []).map(({ legal_basis: legalBasis, ...use }) => ({ ...use, legalBasis })),
+  refreshTokens: file.refresh_tokens ?? false,
+  needsEmail: file.needs_email ?? false,
+  ...(file.pkce_exemption !== undefined && { pkceExemption: file.pkce_exemption }),
+  corsOrigins: file.cors_origins ?? [],
+  contacts: file.contacts,
+});
