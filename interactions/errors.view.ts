@@ -1,0 +1,71 @@
+import { type Fragment, html, safeUrl } from './html.ts';
+import { textsIn } from './language.ts';
+import { layout, type Shell } from './layout.view.ts';
+
+/** What went wrong, as a citizen would put it. */
+export type ErrorKind =
+  | 'expired'
+  | 'notFound'
+  | 'badRequest'
+  | 'forbidden'
+  | 'tooLarge'
+  | 'tooMany'
+  | 'client'
+  | 'unavailable'
+  | 'busy'
+  | 'internal';
+
+export type PageError = {
+  readonly kind: ErrorKind;
+  readonly status: number;
+  /** For developers: a stable code such as `invalid_redirect_uri`. */
+  readonly code: string;
+  /** For developers: what exactly is wrong; never a secret, never another person's data. */
+  readonly detail?: string | undefined;
+  /** Finds the log entry. */
+  readonly reference?: string | undefined;
+  /** Where `again` leads. */
+  readonly again?: string | undefined;
+  /** Sent as `Retry-After`. */
+  readonly retryAfterSeconds?: number | undefined;
+};
+
+/** The kind of error that fits an HTTP status, for errors that do not come from a page. */
+export const kindOfStatus = (status: number): ErrorKind => {
+  if (status === 404 || status === 405) return 'notFound';
+  if (status === 403) return 'forbidden';
+  if (status === 413) return 'tooLarge';
+  if (status === 429) return 'tooMany';
+  if (status === 503) return 'unavailable';
+  return status >= 500 ? 'internal' : 'badRequest';
+};
+
+/** Tells a citizen what to do, and a developer what is wrong. */
+export const errorPage = (shell: Shell, error: PageError): string => {
+  const t = textsIn(shell.language).errors;
+  const text = t[error.kind];
+  const facts: readonly (readonly [string, string | undefined])[] = [
+    [t.code, error.code],
+    [t.status, String(error.status)],
+    [t.detail, error.detail],
+    [t.reference, error.reference],
+  ];
+  const again = error.again?.startsWith('/') === true ? error.again : safeUrl(error.again);
+  return layout(shell, {
+    title: text.title,
+    faulty: true,
+    body: html`<p class="kern-body kern-body--large">${text.text}</p>
+    <h2 class="kern-heading-small">${t.whatToDo}</h2>
+    <p class="kern-body">${text.todo}</p>
+    <div class="ss-actions">
+      ${again !== undefined && html`<a class="kern-btn kern-btn--primary" href="${again}"><span class="kern-label">${t.again}</span></a>`}
+      <a class="kern-btn kern-btn--secondary" href="/"><span class="kern-label">${t.toStart}</span></a>
+    </div>
+    <details class="ss-details">
+      <summary>${t.developers}</summary>
+      <dl class="ss-facts">
+        ${facts.map(([label, value]): Fragment => value !== undefined && html`<div><dt>${label}</dt><dd><code>${value}</code></dd></div>`)}
+      </dl>
+    </details>`,
+  });
+};

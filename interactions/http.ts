@@ -1,0 +1,209 @@
+import type { IncomingMessage } from 'node:http';
+import ipaddr from 'ipaddr.js';
+import type Koa from 'koa';
+import * as attempts from '../accounts/attempts.ts';
+import type { Context } from '../accounts/context.ts';
+import type { Town } from '../accounts/town.ts';
+import type { Keys } from '../keys/keys.ts';
+import { errorPage, type PageError } from './errors.view.ts';
+import { type Form, parseForm } from './form.ts';
+import { LANGUAGE_COOKIE, languageOf } from './language.ts';
+import type { Shell } from './layout.view.ts';
+
+const BODY_LIMIT_BYTES = 16 * 1024;
+/** What is read and thrown away after the limit, so that the sender gets to see the answer. */
+const DISCARD_LIMIT_BYTES = 4 * 1024 * 1024;
+const LANGUAGE_COOKIE_DAYS = 365;
+const DAY_MILLISECONDS = 86_400_000;
+
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "style-src 'self'",
+  "font-src 'self'",
+  "img-src 'self' data:",
+  "script-src 'self'",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+].join('; ');
+
+const PERMISSIONS_POLICY = [
+  'camera=()',
+  'geolocation=()',
+  'microphone=()',
+  'payment=()',
+  'usb=()',
+  'publickey-credentials-create=(self)',
+  'publickey-credentials-get=(self)',
+].join(', ');
+
+/** How many forms one address (IPv6: one /64) may send. Whole libraries and mobile networks share an address. */
+export const FORMS_PER_ADDRESS = { limit: 600, windowSeconds: 300 } as const;
+
+/** The headers that every page has; for pages outside of this folder too. */
+export const setPageHeaders = (ctx: Koa.Context): void => {
+  ctx.set('Content-Security-Policy', CONTENT_SECURITY_POLICY);
+  ctx.set('Permissions-Policy', PERMISSIONS_POLICY);
+  ctx.set('Referrer-Policy', 'no-referrer');
+  ctx.set('X-Content-Type-Options', 'nosniff');
+  ctx.set('X-Frame-Options', 'DENY');
+  ctx.set('Cross-Origin-Resource-Policy', 'same-origin');
+  ctx.set('X-Robots-Tag', 'noindex');
+  ctx.set('Cache-Control', 'no-store');
+};
+
+/** Answers with a page. */
+export const sendPage = (ctx: Koa.Context, status: number, page: string): void => {
+  setPageHeaders(ctx);
+  ctx.status = status;
+  ctx.type = 'text/html; charset=utf-8';
+  ctx.body = page;
+};
+
+/** Answers with an error page, and `Retry-After` where a later try may succeed. */
+export const sendError = (ctx: Koa.Context, shell: Shell, error: PageError): void => {
+  if (error.retryAfterSeconds !== undefined) ctx.set('Retry-After', String(error.retryAfterSeconds));
+  sendPage(ctx, error.status, errorPage(shell, error));
+};
+
+/** The surroundings of a page that answers this request; `uiLocales` as the service sent it. */
+export const shellOf = (
+  ctx: Koa.Context,
+  deps: { readonly town: Town; readonly sandbox?: { readonly inboxUrl: string } | undefined },
+  uiLocales?: unknown,
+): Shell => ({
+  town: deps.town,
+  sandbox: deps.sandbox,
+  language: languageOf(ctx, deps.town.languages, uiLocales),
+  path: ctx.method === 'GET' || ctx.method === 'HEAD' ? ctx.path : undefined,
+});
+
+type HttpDeps = {
+  readonly context: () => Context;
+  readonly town: Town;
+  readonly issuer: URL;
+  readonly sandbox?: { readonly inboxUrl: string };
+  readonly clientAddress: (ctx: Koa.Context) => string;
+  readonly formsPerAddress?: { readonly limit: number; readonly windowSeconds: number };
+};
+
+export type Params = Readonly<Record<string, string>>;
+type Get = (ctx: Koa.Context, params: Params) => Promise<void>;
+type Post = (ctx: Koa.Context, params: Params, form: Form) => Promise<void>;
+type Route = { readonly pattern: RegExp; readonly get?: Get; readonly post?: Post };
+
+/** `/interaction/:uid/:action` → a pattern with named groups; `:name*` takes the rest of the path. */
+const patternOf = (path: string): RegExp =>
+  new RegExp(`^${path.replaceAll(/:(\w+)\*/g, '(?<$1>.+)').replaceAll(/:(\w+)/g, '(?<$1>[A-Za-z0-9_-]{1,64})')}$`);
+
+const prefixOfAddress = (address: string): string => {
+  if (!ipaddr.isValid(address)) return address;
+  const parsed = ipaddr.process(address);
+  return parsed.kind() === 'ipv4' ? parsed.toString() : ipaddr.parseCIDR(`${parsed}/64`).join('/');
+};
+
+/** The body as text; undefined if it is larger than the limit. */
+const readBody = async (req: IncomingMessage): Promise<Buffer | undefined> => {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of req as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length <= BODY_LIMIT_BYTES) chunks.push(chunk);
+    else if (length > DISCARD_LIMIT_BYTES) break;
+  }
+  return length <= BODY_LIMIT_BYTES ? Buffer.concat(chunks) : undefined;
+};
+
+/**
+ * Whether the browser says that the form came from our own pages. `Sec-Fetch-Site` cannot be forged by a page; where it
+ * is absent, `Origin` decides, which is `null` for same-origin forms too under `Referrer-Policy: no-referrer` (Fetch
+ * Standard, "serialized request origin"). Clients that send neither have the form token alone.
+ */
+export const cameFromUs = (headers: IncomingMessage['headers'], issuer: URL): boolean => {
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined) return site === 'same-origin';
+  const { origin } = headers;
+  return origin === undefined || origin === 'null' || origin === issuer.origin;
+};
+
+const refuse = (kind: PageError['kind'], status: number, code: string, detail?: string): PageError => ({
+  kind,
+  status,
+  code,
+  detail,
+});
+
+/**
+ * Where pages are registered. Whatever is registered is protected: no-store, CSP and the other headers on each answer;
+ * on a POST also origin and form token, media type, size, plain fields and the rate limit, before its handler runs.
+ */
+export const createRegistrar = (deps: HttpDeps) => {
+  const routes: Route[] = [];
+
+  const checkPost = async (ctx: Koa.Context, params: Params, keys: Keys): Promise<Form | PageError> => {
+    if (!cameFromUs(ctx.headers, deps.issuer)) return refuse('forbidden', 403, 'foreign_origin');
+    if (ctx.is('application/x-www-form-urlencoded') === false || ctx.get('Content-Encoding') !== '')
+      return refuse('badRequest', 415, 'unsupported_media_type', 'application/x-www-form-urlencoded is expected');
+    const body = await readBody(ctx.req);
+    if (body === undefined) {
+      ctx.set('Connection', 'close');
+      return refuse('tooLarge', 413, 'body_too_large', `at most ${BODY_LIMIT_BYTES} bytes are accepted`);
+    }
+    const parsed = parseForm(body);
+    if (parsed.outcome === 'malformed') return refuse('badRequest', 400, 'malformed_form', parsed.reason);
+    if (!keys.checkFormToken(params['uid'] ?? '', parsed.form.text('token')))
+      return refuse('forbidden', 403, 'wrong_form_token');
+    return parsed.form;
+  };
+
+  const answerPost = async (ctx: Koa.Context, params: Params, post: Post): Promise<void> => {
+    const shell = shellOf(ctx, deps);
+    const domain = deps.context();
+    const form = await checkPost(ctx, params, domain.keys);
+    if (!('text' in form)) return sendError(ctx, shell, form);
+    const reserved = await attempts.reserve(domain, [
+      { kind: 'address', key: `form ${prefixOfAddress(deps.clientAddress(ctx))}`, ...(deps.formsPerAddress ?? FORMS_PER_ADDRESS) },
+    ]);
+    if (reserved.outcome === 'wait') {
+      const seconds = Math.max(1, Math.ceil((reserved.until.getTime() - domain.now().getTime()) / 1000));
+      return sendError(ctx, shell, { ...refuse('tooMany', 429, 'too_many_requests'), retryAfterSeconds: seconds });
+    }
+    return post(ctx, params, form);
+  };
+
+  const keepLanguage = (ctx: Koa.Context): void => {
+    if (typeof ctx.query['lang'] !== 'string') return;
+    const secure = deps.issuer.protocol === 'https:';
+    const parts = [`${LANGUAGE_COOKIE}=${languageOf(ctx, deps.town.languages)}`, 'Path=/', 'HttpOnly', 'SameSite=Lax'];
+    ctx.append(
+      'Set-Cookie',
+      [...parts, `Max-Age=${(LANGUAGE_COOKIE_DAYS * DAY_MILLISECONDS) / 1000}`, ...(secure ? ['Secure'] : [])].join('; '),
+    );
+  };
+
+  const middleware: Koa.Middleware = async (ctx, next) => {
+    for (const { pattern, get, post } of routes) {
+      const match = pattern.exec(ctx.path);
+      if (match === null) continue;
+      const params: Params = { ...match.groups };
+      const reading = ctx.method === 'GET' || ctx.method === 'HEAD';
+      if (reading && get !== undefined) {
+        setPageHeaders(ctx);
+        keepLanguage(ctx);
+        return get(ctx, params);
+      }
+      if (ctx.method === 'POST' && post !== undefined) {
+        setPageHeaders(ctx);
+        return answerPost(ctx, params, post);
+      }
+    }
+    return next();
+  };
+
+  return {
+    get: (path: string, get: Get): void => void routes.push({ pattern: patternOf(path), get }),
+    post: (path: string, post: Post): void => void routes.push({ pattern: patternOf(path), post }),
+    middleware,
+  };
+};

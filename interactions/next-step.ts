@@ -1,0 +1,81 @@
+import type { Progress } from './progress.ts';
+
+/** The pages of an interaction. */
+export type StepName =
+  | 'sign-in'
+  | 'email'
+  | 'email-code'
+  | 'address'
+  | 'credential'
+  | 'password'
+  | 'backup-codes'
+  | 'kennung'
+  | 'needs-email'
+  | 'new-email-code'
+  | 'details'
+  | 'consent'
+  | 'done';
+
+/** What the service and the account require, looked up anew for every request. */
+export type Needs = {
+  /** The account that this interaction is for: proven in it, or that of the session; none before that. */
+  readonly account: { readonly hasEmail: boolean } | undefined;
+  /** The service must be able to reach the citizen by e-mail. */
+  readonly needsEmail: boolean;
+  /** Claims that the service requires and the account lacks. */
+  readonly missing: readonly string[];
+  readonly consentDue: boolean;
+};
+
+/**
+ * The page that comes next. Pure: it depends on nothing but what was proven and what is required, so that no order of
+ * requests leads past a proof.
+ */
+export const nextStep = (progress: Progress, needs: Needs): StepName => {
+  if (needs.account === undefined) {
+    if (progress.path === 'sign-in') return 'sign-in';
+    const draft = progress.draft ?? { contact: 'open' };
+    // A draft without an address may have been begun before the service was known to need one.
+    if (draft.contact === 'open' || (draft.contact === 'none' && needs.needsEmail)) return 'email';
+    if (draft.contact === 'email' && draft.emailProven !== true) return 'email-code';
+    if (draft.address === undefined) return 'address';
+    return draft.method === 'password' ? 'password' : 'credential';
+  }
+  if (progress.welcome?.backupCodes !== undefined) return 'backup-codes';
+  if (progress.welcome !== undefined) return 'kennung';
+  if (needs.needsEmail && !needs.account.hasEmail)
+    return progress.newEmail === undefined ? 'needs-email' : 'new-email-code';
+  if (needs.missing.length > 0) return 'details';
+  if (needs.consentDue && progress.consented !== true) return 'consent';
+  return 'done';
+};
+
+/** The progress one page back in the registration; undefined where there is no way back. */
+export const oneStepBack = (progress: Progress, step: StepName): Progress | undefined => {
+  const { draft, flash: _, ...rest } = progress;
+  switch (step) {
+    case 'email':
+      return { path: 'sign-in' };
+    case 'email-code':
+      return { ...rest, draft: { contact: 'open', ...(draft?.email !== undefined && { email: draft.email }) } };
+    case 'address':
+      // A proven address stays proven: going back must not cost another mail.
+      return { ...rest, draft: { contact: 'open', ...(draft?.email !== undefined && { email: draft.email }) } };
+    case 'credential': {
+      if (draft === undefined) return undefined;
+      const { address: __, method: ___, ...kept } = draft;
+      return { ...rest, draft: kept };
+    }
+    case 'password': {
+      if (draft === undefined) return undefined;
+      const { method: __, ...kept } = draft;
+      return { ...rest, draft: kept };
+    }
+    case 'new-email-code': {
+      const { newEmail: __, flash: ___, ...kept } = progress;
+      return kept;
+    }
+    default:
+      return undefined;
+  }
+};

@@ -1,0 +1,118 @@
+import type { PostalAddress } from '../accounts/attributes.ts';
+import type { AccountId } from '../accounts/ids.ts';
+import type { FleetingStore } from '../adapters/oidc-store.ts';
+
+/** What a citizen has proven in this sign-in: whose account, by which means (`amr`, RFC 8176), when (epoch seconds). */
+export type Evidence = { readonly account: AccountId; readonly amr: readonly string[]; readonly at: number };
+
+/** An account in the making. It holds no credential: the account is created in the request that brings the credential. */
+export type Draft = {
+  readonly contact: 'open' | 'email' | 'none';
+  /** As typed; a code was sent to it. */
+  readonly email?: string;
+  /** A code from the mail was typed in. */
+  readonly emailProven?: boolean;
+  readonly address?: PostalAddress | 'none';
+  readonly method?: 'password';
+  /** When a request set out to create the account (epoch milliseconds): of two tabs only one does. */
+  readonly claimedAt?: number;
+};
+
+/** Shown once, right after the account was created. */
+export type Welcome = { readonly kennung: string; readonly backupCodes?: readonly string[] };
+
+/** A mistake to be told on the next page; a code and not a text, so that it is told in the language of that page. */
+export type Fault = {
+  /** The field it belongs to; none if it concerns the whole form. */
+  readonly field?: string;
+  readonly code: FaultCode;
+  readonly number?: number;
+  /** ISO 8601. */
+  readonly until?: string;
+  readonly claim?: string;
+};
+
+export type FaultCode =
+  | 'identifier-missing'
+  | 'password-missing'
+  | 'sign-in-wrong'
+  | 'sign-in-wait'
+  | 'passkey-wrong'
+  | 'account-gone'
+  | 'email-invalid'
+  | 'email-taken'
+  | 'code-missing'
+  | 'code-wrong'
+  | 'code-expired'
+  | 'code-wait'
+  | 'street-missing'
+  | 'postal-code-invalid'
+  | 'locality-missing'
+  | 'passkey-failed'
+  | 'new-password-missing'
+  | 'new-password-different'
+  | 'new-password-short'
+  | 'new-password-long'
+  | 'new-password-common'
+  | 'codes-unconfirmed'
+  | 'given-name-missing'
+  | 'family-name-missing'
+  | 'birthdate-invalid'
+  | 'claim-unavailable'
+  | 'consent-changed';
+
+/** What the last form left for the page after it: mistakes, a good word, and what was typed (never a secret). */
+export type Flash = {
+  readonly faults?: readonly Fault[];
+  readonly notice?: 'code-resent';
+  readonly values?: Readonly<Record<string, string>>;
+};
+
+/** What has happened in one interaction so far. Kept under its uid, sealed, no longer than the interaction itself. */
+export type Progress = {
+  readonly path: 'sign-in' | 'register';
+  readonly evidence?: Evidence;
+  readonly draft?: Draft;
+  readonly welcome?: Welcome;
+  /** An account without an e-mail address is being given one. */
+  readonly newEmail?: { readonly email: string };
+  /** The citizen has answered the consent page. */
+  readonly consented?: boolean;
+  readonly flash?: Flash;
+};
+
+const KIND = 'Progress';
+const MAX_TRIES = 8;
+
+export const atStart: Progress = { path: 'sign-in' };
+
+/** The progress of an interaction; the start for one that has none yet. */
+export const read = async (store: FleetingStore, uid: string): Promise<Progress> =>
+  (await store.get<Progress>(KIND, uid))?.value ?? atStart;
+
+/**
+ * Applies a change to the newest progress, again if another request was faster. `change` is pure and may be called more
+ * than once; it returns undefined if the change no longer fits, and then nothing is written. Whether it was written.
+ */
+export const change = async (
+  store: FleetingStore,
+  uid: string,
+  ttlSeconds: number,
+  apply: (progress: Progress) => Progress | undefined,
+): Promise<boolean> => {
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    const found = await store.get<Progress>(KIND, uid);
+    const next = apply(found?.value ?? atStart);
+    if (next === undefined) return false;
+    if (found === undefined) {
+      // Version 0: only if there still is none.
+      if (await store.replace(KIND, uid, next, 0, ttlSeconds)) return true;
+    } else if (await store.replace(KIND, uid, next, found.version, ttlSeconds)) return true;
+  }
+  throw new Error('the progress of an interaction changes too often');
+};
+
+/** Forgets the progress; the interaction is over. */
+export const end = async (store: FleetingStore, uid: string): Promise<void> => {
+  await store.take(KIND, uid);
+};
