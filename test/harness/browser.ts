@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type Browser, type BrowserContext, type CDPSession, type Page, chromium } from 'playwright-core';
+import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core';
 
 const run = promisify(execFile);
 const CACHE = fileURLToPath(new URL('../../.test', import.meta.url));
@@ -30,7 +30,9 @@ const files = async (): Promise<string> => {
 };
 
 const environment = async (folder: string): Promise<Record<string, string>> => {
-  const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
   env['FONTCONFIG_PATH'] ??= path.join(folder, 'fonts');
   const { stdout } = await run('ldd', [path.join(folder, 'chromium')]).catch(() => ({ stdout: 'not found' }));
   if (stdout.includes('not found')) {
@@ -69,7 +71,10 @@ export type Authenticator = {
 };
 
 /** Puts a virtual platform authenticator into a page (WebAuthn domain of the DevTools protocol). */
-export const addAuthenticator = async (page: Page, options: { userVerified?: boolean } = {}): Promise<Authenticator> => {
+export const addAuthenticator = async (
+  page: Page,
+  options: { userVerified?: boolean } = {},
+): Promise<Authenticator> => {
   const cdp = await page.context().newCDPSession(page);
   await cdp.send('WebAuthn.enable', { enableUI: false });
   const { authenticatorId: id } = await cdp.send('WebAuthn.addVirtualAuthenticator', {

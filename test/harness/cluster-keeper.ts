@@ -92,7 +92,9 @@ const stop = async (signal: 'SIGINT' | 'SIGQUIT'): Promise<void> => {
 const signalAll = async (signal: 'SIGSTOP' | 'SIGCONT'): Promise<void> => {
   const parent = postgres?.pid;
   if (parent === undefined) return;
-  const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=', '--ppid', String(parent)]).catch(() => ({ stdout: '' }));
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=', '--ppid', String(parent)]).catch(() => ({
+    stdout: '',
+  }));
   for (const pid of [parent, ...stdout.split(/\s+/).filter(Boolean).map(Number)]) process.kill(pid, signal);
 };
 
@@ -103,9 +105,17 @@ const main = async (): Promise<void> => {
   accessSync(binaries.postgres, constants.X_OK);
   await promisify(execFile)(
     binaries.initdb,
-    ['-D', directory, '-U', 'postgres', '--auth=trust', '-E', 'UTF8', '--locale-provider=builtin', '--locale=C.UTF-8'].concat(
-      ['--no-sync', '--wal-segsize=4'],
-    ),
+    [
+      '-D',
+      directory,
+      '-U',
+      'postgres',
+      '--auth=trust',
+      '-E',
+      'UTF8',
+      '--locale-provider=builtin',
+      '--locale=C.UTF-8',
+    ].concat(['--no-sync', '--wal-segsize=4']),
     { ...owner, cwd: home, env: { PATH: process.env['PATH'], TZ: 'UTC' } },
   );
   let port = await freePort();

@@ -3,13 +3,18 @@
  * reserved `.example` is this machine, and certificates of the tests' own authority are valid. Nothing in the product
  * knows about either.
  */
-import dns from 'node:dns';
+
 import { createHash, webcrypto } from 'node:crypto';
+import dns from 'node:dns';
 import tls from 'node:tls';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 
-type Certificate = { readonly key: string; readonly cert: string; /** For Chromium: base64 SHA-256 of the public key. */ readonly spki: string };
+type Certificate = {
+  readonly key: string;
+  readonly cert: string /** For Chromium: base64 SHA-256 of the public key. */;
+  readonly spki: string;
+};
 
 const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;

@@ -79,7 +79,8 @@ const ensureTemplate = (url: string): Promise<string> =>
       await client.query(`DROP DATABASE IF EXISTS ${name}_raw`);
       await client.query(`CREATE DATABASE ${name}_raw TEMPLATE template0`);
       await onServer(withDatabase(url, `${name}_raw`), async (fresh) => {
-        for (const file of readdirSync(MIGRATIONS).sort()) await fresh.query(readFileSync(`${MIGRATIONS}/${file}`, 'utf8'));
+        for (const file of readdirSync(MIGRATIONS).sort())
+          await fresh.query(readFileSync(`${MIGRATIONS}/${file}`, 'utf8'));
       });
       await client.query(`ALTER DATABASE ${name}_raw RENAME TO ${name}`);
     }

@@ -1,0 +1,78 @@
+/** The TLS end of the town: one port, many names, each handed to what serves it. */
+import { createServer as createHttpServer, type RequestListener, request } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { certificateFor, nameExampleHosts } from './names.ts';
+
+export type Front = {
+  readonly port: number;
+  /** For the browser: the public key it must accept. */
+  readonly spki: string;
+  origin(host: string): string;
+  serve(host: string, listener: RequestListener): void;
+  /** Serves through a plain HTTP hop, as a reverse proxy does, and says so in `X-Forwarded-*`. */
+  proxy(host: string, listener: RequestListener): Promise<void>;
+  close(): Promise<void>;
+};
+
+const listening = (server: ReturnType<typeof createHttpServer>): Promise<number> =>
+  new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+  });
+
+const closed = (server: ReturnType<typeof createHttpServer>): Promise<unknown> =>
+  new Promise((resolve) => {
+    server.close(resolve);
+    server.closeAllConnections();
+  });
+
+/** Listens for the given names, with a certificate that this process (and by `spki` the browser) accepts. */
+export const startFront = async (names: readonly string[]): Promise<Front> => {
+  const certificate = await certificateFor(names);
+  nameExampleHosts();
+  const listeners = new Map<string, RequestListener>();
+  const behind: ReturnType<typeof createHttpServer>[] = [];
+  let fallback: RequestListener | undefined;
+  const server = createServer({ key: certificate.key, cert: certificate.cert }, (req, res) => {
+    const listener = listeners.get((req.headers.host ?? '').split(':', 1)[0] ?? '') ?? fallback;
+    if (listener === undefined) res.writeHead(404).end();
+    else listener(req, res);
+  });
+  const port = await listening(server);
+
+  return {
+    port,
+    spki: certificate.spki,
+    origin: (host) => `https://${host}:${port}`,
+    serve: (host, listener) => listeners.set(host, listener),
+    async proxy(host, listener) {
+      const inner = createHttpServer(listener);
+      behind.push(inner);
+      const innerPort = await listening(inner);
+      const pass: RequestListener = (req, res) => {
+        const forwarded = [req.headers['x-forwarded-for'], req.socket.remoteAddress].filter(Boolean).join(', ');
+        const hop = request(
+          {
+            host: '127.0.0.1',
+            port: innerPort,
+            method: req.method,
+            path: req.url,
+            headers: { ...req.headers, 'x-forwarded-for': forwarded, 'x-forwarded-proto': 'https' },
+          },
+          (answer) => {
+            res.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
+            answer.pipe(res);
+          },
+        );
+        hop.on('error', () => (res.headersSent ? res.destroy() : res.writeHead(502).end()));
+        res.on('close', () => hop.destroy());
+        req.pipe(hop);
+      };
+      listeners.set(host, pass);
+      fallback ??= pass; // an unknown Host reaches the provider, as with a proxy's default server
+    },
+    close: async () => {
+      await Promise.all([server, ...behind].map(closed));
+    },
+  };
+};
