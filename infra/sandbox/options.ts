@@ -1,0 +1,62 @@
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Obstacle } from './obstacle.ts';
+
+/** Where everything listens; all follow from PORT. */
+export type Ports = {
+  readonly provider: number;
+  /** The three services with a port of their own. */
+  readonly services: readonly [number, number, number];
+  /** All other services of the town, each below its client_id. */
+  readonly others: number;
+  readonly inbox: number;
+};
+
+export type SandboxOptions = {
+  readonly ports: Ports;
+  /** What the provider calls itself; another one than localhost when it stands behind a TLS proxy (test suites). */
+  readonly issuer: URL;
+  readonly townFile: string;
+  /** Everything the sandbox keeps; ignored by git. */
+  readonly folder: string;
+  readonly fresh: boolean;
+};
+
+const DEFAULT_PORT = 3000;
+const PORTS = 6;
+const ROOT = new URL('../../', import.meta.url);
+
+/** Reads PORT, ISSUER, TOWN_FILE, SANDBOX_DIR and the arguments; anything that cannot be understood is an obstacle. */
+export const readOptions = (env: NodeJS.ProcessEnv, args: readonly string[]): SandboxOptions => {
+  const port = readPort(env['PORT']);
+  return {
+    ports: { provider: port, services: [port + 1, port + 2, port + 3], others: port + 4, inbox: port + 5 },
+    issuer: readIssuer(env['ISSUER'], port),
+    townFile: env['TOWN_FILE'] || fileURLToPath(new URL('infra/towns/guetersloh/town.yaml', ROOT)),
+    folder: env['SANDBOX_DIR'] || fileURLToPath(new URL('.sandbox', ROOT)),
+    fresh: readArguments(args).fresh,
+  };
+};
+
+const readPort = (text: string | undefined): number => {
+  if (text === undefined || text === '') return DEFAULT_PORT;
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port >= 1 && port <= 65536 - PORTS) return port;
+  throw new Obstacle(`PORT=${text} is not a port with five more behind it: set a number from 1024 to ${65536 - PORTS}, or leave it out.`);
+};
+
+const readIssuer = (text: string | undefined, port: number): URL => {
+  if (text === undefined || text === '') return new URL(`http://localhost:${port}`);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url;
+  throw new Obstacle(`ISSUER=${text} is not an origin: set it like https://login.stadt.example, without a path.`);
+};
+
+const readArguments = (args: readonly string[]): { fresh: boolean } => {
+  try {
+    const { values } = parseArgs({ args: [...args], options: { fresh: { type: 'boolean', default: false } } });
+    return { fresh: values.fresh };
+  } catch {
+    throw new Obstacle(`I do not know "${args.join(' ')}": the one option is --fresh (npm start -- --fresh), which starts anew.`);
+  }
+};
