@@ -53,17 +53,15 @@ CREATE TABLE backup_codes (
   PRIMARY KEY (account_id, hash)
 );
 
--- Codes typed from a mail. `subject` binds the code to the browser's own sign-in.
+-- Codes typed from a mail. `subject` binds the code to the browser's own sign-in; a new code replaces the one before.
 CREATE TABLE email_codes (
-  id uuid PRIMARY KEY,
-  subject bytea NOT NULL,
+  subject bytea PRIMARY KEY,
   hash bytea NOT NULL,
-  email_index bytea NOT NULL,
+  email_sealed bytea NOT NULL,         -- the address that the code proves
   tries_left integer NOT NULL,
   expires_at timestamptz NOT NULL,
   used_at timestamptz
 );
-CREATE INDEX ON email_codes (subject);
 CREATE INDEX ON email_codes (expires_at);
 
 -- Throttling. One row for a bucket (account, address prefix, all), reserved before the guess is evaluated.
@@ -117,69 +115,92 @@ CREATE TABLE notices (
   sealed bytea NOT NULL,               -- recipient, subject, text
   created_at timestamptz NOT NULL,
   due_at timestamptz NOT NULL,
+  expires_at timestamptz NOT NULL,     -- not delivered any more after this
   tries integer NOT NULL DEFAULT 0,
-  last_error text
+  last_error text                      -- a code, never the server's own words: they name the recipient
 );
 CREATE INDEX ON notices (due_at);
+CREATE INDEX ON notices (expires_at);
 
 CREATE TABLE logout_notices (
   id uuid PRIMARY KEY,
   sealed bytea NOT NULL,               -- client, account, sid
   created_at timestamptz NOT NULL,
   due_at timestamptz NOT NULL,
+  expires_at timestamptz NOT NULL,
   tries integer NOT NULL DEFAULT 0,
   last_error text
 );
 CREATE INDEX ON logout_notices (due_at);
+CREATE INDEX ON logout_notices (expires_at);
 
 -- What oidc-provider keeps. Ids and references are keyed hashes, payloads are sealed. A lasting artifact survives a
 -- crash; a fleeting one costs a retry. Replay marks are logged: a lost mark would allow a replay.
+-- Lock order, everywhere: session, grant, artifact.
 CREATE TABLE oidc_grants (
   id bytea PRIMARY KEY,
+  account_id uuid,
   sealed bytea NOT NULL,
-  account bytea,
   expires_at timestamptz NOT NULL
 );
 CREATE INDEX ON oidc_grants (expires_at);
-CREATE INDEX ON oidc_grants (account);
+CREATE INDEX ON oidc_grants (account_id);
 
+-- A session is its uid; the ids in cookies change at sign-in and only point to it.
 CREATE TABLE oidc_sessions (
-  id bytea PRIMARY KEY,
-  uid bytea NOT NULL UNIQUE,
+  uid bytea PRIMARY KEY,
+  account_id uuid,
+  grants bytea[] NOT NULL,             -- ids in oidc_grants, to be read together with the session
   sealed bytea NOT NULL,
-  account bytea,
+  version integer NOT NULL DEFAULT 1,  -- compare-and-set: parallel sign-ins must not lose one another's services
+  saved_at timestamptz NOT NULL,
   expires_at timestamptz NOT NULL
 );
 CREATE INDEX ON oidc_sessions (expires_at);
-CREATE INDEX ON oidc_sessions (account);
+CREATE INDEX ON oidc_sessions (account_id, uid);
 
+CREATE TABLE oidc_session_ids (
+  id bytea PRIMARY KEY,
+  uid bytea NOT NULL REFERENCES oidc_sessions ON DELETE CASCADE
+);
+CREATE INDEX ON oidc_session_ids (uid);
+
+-- The foreign keys are the rule that no token lives without its grant: an insert locks the grant or fails.
 CREATE TABLE oidc_lasting (
+  id bytea PRIMARY KEY,
   model text NOT NULL,
-  id bytea NOT NULL,
+  grant_id bytea REFERENCES oidc_grants ON DELETE CASCADE,
+  session_uid bytea,
   sealed bytea NOT NULL,
-  grant_id bytea,
+  version integer NOT NULL DEFAULT 1,
   expires_at timestamptz NOT NULL,
-  consumed_at timestamptz,
-  PRIMARY KEY (model, id)
+  consumed_at timestamptz
 );
 CREATE INDEX ON oidc_lasting (grant_id);
 CREATE INDEX ON oidc_lasting (expires_at);
 
 CREATE UNLOGGED TABLE oidc_fleeting (
+  id bytea PRIMARY KEY,
   model text NOT NULL,
-  id bytea NOT NULL,
+  grant_id bytea REFERENCES oidc_grants ON DELETE CASCADE,
+  session_uid bytea,
+  user_code bytea UNIQUE,
   sealed bytea NOT NULL,
-  grant_id bytea,
-  user_code bytea,
-  uid bytea,
   version integer NOT NULL DEFAULT 1,
   expires_at timestamptz NOT NULL,
-  consumed_at timestamptz,
-  PRIMARY KEY (model, id)
+  consumed_at timestamptz
 );
 CREATE INDEX ON oidc_fleeting (grant_id);
 CREATE INDEX ON oidc_fleeting (expires_at);
-CREATE UNIQUE INDEX ON oidc_fleeting (user_code);
+
+-- Notes of the pages during a sign-in; each is taken once or replaced by compare-and-set.
+CREATE UNLOGGED TABLE fleeting_notes (
+  id bytea PRIMARY KEY,
+  sealed bytea NOT NULL,
+  version bigint NOT NULL,
+  expires_at timestamptz NOT NULL
+);
+CREATE INDEX ON fleeting_notes (expires_at);
 
 CREATE TABLE replay_marks (
   id bytea PRIMARY KEY,

@@ -1,0 +1,174 @@
+import { randomBytes } from 'node:crypto';
+import * as attributes from './attributes.ts';
+import * as audit from './audit.ts';
+import * as backupCodes from './backup-codes.ts';
+import { type Context, inTransaction } from './context.ts';
+import { type AccountSeal, accountSeal } from './data-key.ts';
+import { type EmailAddress, emailIndex, parseEmail } from './email.ts';
+import { type AccountId, newAccountId } from './ids.ts';
+import * as kennung from './kennung.ts';
+import type { NewPasskey } from './passkeys.ts';
+import * as passkeys from './passkeys.ts';
+import type { HashedPassword } from './passwords.ts';
+import type { Town } from './town.ts';
+
+export type NewAccount = {
+  readonly town: Pick<Town, 'id'>;
+  readonly language: string;
+  /** Proven by a code (email-codes.ts) before. */
+  readonly email?: EmailAddress;
+  readonly credential:
+    | { readonly kind: 'password'; readonly hash: HashedPassword }
+    /** `handle` is the WebAuthn user id that the passkey was created with. */
+    | { readonly kind: 'passkey'; readonly passkey: NewPasskey; readonly handle: Buffer };
+  readonly address?: attributes.PostalAddress;
+};
+
+export type Registered =
+  /** Backup codes come with a password; they are shown once and stored nowhere. */
+  | { outcome: 'registered'; account: AccountId; kennung: kennung.Kennung; backupCodes?: string[] }
+  | { outcome: 'email-taken' }
+  /** The same passkey or handle was registered before: a form sent twice. */
+  | { outcome: 'passkey-taken' };
+
+export type Account = {
+  readonly id: AccountId;
+  readonly status: 'active' | 'locked' | 'closed';
+  readonly language: string;
+  readonly email?: EmailAddress;
+  readonly kennung: kennung.Kennung;
+  readonly createdAt: Date;
+  /** Grows with every change of a credential. */
+  readonly credentialState: number;
+  /** The WebAuthn user id of the account's passkeys. */
+  readonly passkeyHandle: Buffer;
+};
+
+const PASSKEY_HANDLE_BYTES = 32;
+const KENNUNG_TRIES = 5;
+const UNIQUE_VIOLATION = '23505';
+
+/** A new WebAuthn user id: random, as it is readable on the authenticator (WebAuthn L3 §14.6.1). */
+export const newPasskeyHandle = (): Buffer => randomBytes(PASSKEY_HANDLE_BYTES);
+
+const insertAccount = async (
+  ctx: Context,
+  id: AccountId,
+  wanted: NewAccount,
+): Promise<{ seal: AccountSeal; kennung: kennung.Kennung }> => {
+  const { wrapped, version } = ctx.keys.newDataKey(id);
+  const seal = accountSeal(ctx.keys, id, ctx.keys.openDataKey(id, wrapped, version));
+  for (let tries = 0; tries < KENNUNG_TRIES; tries += 1) {
+    const candidate = kennung.generate(wanted.town);
+    const inserted = await ctx
+      .db('accounts')
+      .insert({
+        id,
+        status: 'active',
+        language: wanted.language,
+        data_key: wrapped,
+        data_key_version: version,
+        kennung_index: kennung.kennungIndex(ctx.keys, candidate),
+        kennung_sealed: seal.seal('accounts.kennung', candidate),
+        email_index: wanted.email === undefined ? null : emailIndex(ctx.keys, wanted.email),
+        email_sealed: wanted.email === undefined ? null : seal.seal('accounts.email', wanted.email),
+        passkey_handle: wanted.credential.kind === 'passkey' ? wanted.credential.handle : newPasskeyHandle(),
+        created_at: ctx.now(),
+      })
+      .onConflict('kennung_index')
+      .ignore()
+      .returning('id');
+    if (inserted.length === 1) return { seal, kennung: candidate };
+  }
+  throw new Error('no free Kennung found');
+};
+
+const insertCredential = async (
+  ctx: Context,
+  account: AccountId,
+  credential: NewAccount['credential'],
+): Promise<string[] | undefined> => {
+  if (credential.kind === 'passkey') {
+    await passkeys.insert(ctx, account, credential.passkey);
+    return undefined;
+  }
+  const { hash, pepperVersion } = credential.hash;
+  const row = { account_id: account, hash, pepper_version: pepperVersion, changed_at: ctx.now() };
+  await ctx.db('passwords').insert(row);
+  return backupCodes.insertNew(ctx, account);
+};
+
+/** What a violated UNIQUE says about the person's wish; anything else is a bug and thrown on. */
+const takenBy = (error: unknown): Registered => {
+  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+  if (code === UNIQUE_VIOLATION && constraint === 'accounts_email_index_key') return { outcome: 'email-taken' };
+  if (code === UNIQUE_VIOLATION && constraint === 'accounts_passkey_handle_key') return { outcome: 'passkey-taken' };
+  if (code === UNIQUE_VIOLATION && constraint === 'passkeys_credential_id_key') return { outcome: 'passkey-taken' };
+  throw error;
+};
+
+/** Opens an account: account, e-mail, credential, address, backup codes and audit row in one transaction. */
+export const register = (ctx: Context, wanted: NewAccount): Promise<Registered> =>
+  inTransaction(ctx, async (tx): Promise<Registered> => {
+    const account = newAccountId();
+    const { seal, kennung: assigned } = await insertAccount(tx, account, wanted);
+    const codes = await insertCredential(tx, account, wanted.credential);
+    if (wanted.address !== undefined) await attributes.write(tx, account, seal, { address: wanted.address }, 'self');
+    await audit.record(tx, 'account-registered', {
+      account,
+      detail: {
+        credential: wanted.credential.kind,
+        email: wanted.email !== undefined,
+        address: wanted.address !== undefined,
+      },
+    });
+    return { outcome: 'registered', account, kennung: assigned, ...(codes === undefined ? {} : { backupCodes: codes }) };
+  }).catch(takenBy);
+
+/** The blind index of an e-mail address or Kennung as a person types it; undefined if it is neither. */
+export const identifierIndex = (
+  ctx: Context,
+  identifier: string,
+): { column: 'email_index' | 'kennung_index'; index: Buffer } | undefined => {
+  if (identifier.includes('@')) {
+    const email = parseEmail(identifier);
+    return email && { column: 'email_index', index: emailIndex(ctx.keys, email) };
+  }
+  const parsed = kennung.parse(identifier);
+  return parsed && { column: 'kennung_index', index: kennung.kennungIndex(ctx.keys, parsed) };
+};
+
+/** Finds an account, whatever its status, by e-mail address or Kennung. */
+export const findByIdentifier = async (ctx: Context, identifier: string): Promise<AccountId | undefined> => {
+  const wanted = identifierIndex(ctx, identifier);
+  if (wanted === undefined) return undefined;
+  const [row] = await ctx.db('accounts').where(wanted.column, wanted.index).select('id');
+  return row?.id;
+};
+
+/** An account, opened; undefined if there is none or its data key has been destroyed. */
+export const load = async (ctx: Context, id: AccountId): Promise<Account | undefined> => {
+  const [row] = await ctx
+    .db('accounts')
+    .where({ id })
+    .select('status', 'language', 'data_key', 'data_key_version', 'kennung_sealed', 'email_sealed')
+    .select('created_at', 'credential_state', 'passkey_handle');
+  if (!row?.data_key) return undefined;
+  const seal = accountSeal(ctx.keys, id, ctx.keys.openDataKey(id, row.data_key, row.data_key_version));
+  return {
+    id,
+    status: row.status,
+    language: row.language,
+    ...(row.email_sealed === null ? {} : { email: seal.open('accounts.email', row.email_sealed) as EmailAddress }),
+    kennung: seal.open('accounts.kennung', row.kennung_sealed) as kennung.Kennung,
+    createdAt: row.created_at,
+    credentialState: row.credential_state,
+    passkeyHandle: row.passkey_handle,
+  };
+};
+
+/** Whether an account may sign in and be named in a token now. */
+export const isActive = async (ctx: Context, id: AccountId): Promise<boolean> => {
+  const [row] = await ctx.db('accounts').where({ id, status: 'active' }).select('id');
+  return row !== undefined;
+};

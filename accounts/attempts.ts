@@ -1,0 +1,93 @@
+import ipaddr from 'ipaddr.js';
+import type { Context } from './context.ts';
+
+/** A limit on how often something may be tried: `limit` times in `windowSeconds`, counted for `kind` and `key`. */
+export type Bucket = {
+  readonly kind: 'account' | 'identifier' | 'address' | 'all' | 'mail' | 'browser' | 'backup-code';
+  readonly key: string;
+  readonly limit: number;
+  readonly windowSeconds: number;
+};
+
+export type Reservation = { outcome: 'ok' } | { outcome: 'wait'; until: Date };
+
+const handle = (ctx: Context, bucket: Bucket): Buffer => ctx.keys.index('attempts', `${bucket.kind} ${bucket.key}`);
+
+const windowEnd = (from: Date, bucket: Bucket): Date => new Date(from.getTime() + bucket.windowSeconds * 1000);
+
+/**
+ * Reserves one attempt in every bucket, before the guess is evaluated: of any number of parallel calls at most `limit`
+ * get one (Zitadel CVE-2023-47111 evaluated them all). All buckets or none: an attempt that one bucket refuses uses up
+ * nothing in the others.
+ */
+export const reserve = async (ctx: Context, buckets: readonly Bucket[]): Promise<Reservation> => {
+  const now = ctx.now();
+  // `full` reads a snapshot and spares the writes when the case is clear; the condition of the upsert decides.
+  const { rows } = await ctx.db.raw(
+    `WITH wanted AS (
+       SELECT * FROM unnest(?::bytea[], ?::integer[], ?::timestamptz[]) AS w (bucket, max_count, ends_at)
+     ), full_up AS (
+       SELECT a.window_ends_at FROM attempts a JOIN wanted w USING (bucket)
+       WHERE a.window_ends_at > ? AND a.count >= w.max_count
+     ), taken AS (
+       INSERT INTO attempts AS a (bucket, count, window_ends_at)
+       SELECT bucket, 1, ends_at FROM wanted WHERE NOT EXISTS (SELECT FROM full_up)
+       ORDER BY bucket -- one order for all, so that parallel calls cannot deadlock
+       ON CONFLICT (bucket) DO UPDATE SET
+         count = CASE WHEN a.window_ends_at > ? THEN a.count + 1 ELSE 1 END,
+         window_ends_at = CASE WHEN a.window_ends_at > ? THEN a.window_ends_at ELSE excluded.window_ends_at END
+       WHERE a.window_ends_at <= ? OR a.count < (SELECT w.max_count FROM wanted w WHERE w.bucket = a.bucket)
+       RETURNING a.bucket
+     )
+     SELECT (SELECT array_agg(bucket) FROM taken) AS taken, (SELECT max(window_ends_at) FROM full_up) AS until`,
+    [
+      buckets.map((bucket) => handle(ctx, bucket)),
+      buckets.map(({ limit }) => limit),
+      buckets.map((bucket) => windowEnd(now, bucket)),
+      now,
+      now,
+      now,
+      now,
+    ],
+  );
+  const { taken, until } = rows[0] as { taken: Buffer[] | null; until: Date | null };
+  if (taken?.length === buckets.length) return { outcome: 'ok' };
+  if (until !== null) return { outcome: 'wait', until };
+
+  // A parallel call took the last attempt of one bucket after the snapshot: give back what was reserved in the others.
+  const held = buckets.filter((bucket) => taken?.some((one) => one.equals(handle(ctx, bucket))));
+  await release(ctx, held, now);
+  const missing = buckets.filter((bucket) => !held.includes(bucket)).map((bucket) => handle(ctx, bucket));
+  const ends = await ctx.db('attempts').whereIn('bucket', missing).max('window_ends_at as until');
+  return { outcome: 'wait', until: ends[0]?.['until'] ?? now };
+};
+
+/**
+ * Gives back one attempt in each bucket, for a guess that was right or never evaluated.
+ * @param reservedAt when the attempt was reserved; if a new window has begun since, its count stays
+ */
+export const release = async (ctx: Context, buckets: readonly Bucket[], reservedAt: Date): Promise<void> => {
+  if (buckets.length === 0) return;
+  await ctx.db.raw(
+    `UPDATE attempts AS a SET count = a.count - 1
+     FROM unnest(?::bytea[], ?::timestamptz[]) AS r (bucket, ends_by)
+     WHERE a.bucket = r.bucket AND a.window_ends_at <= r.ends_by AND a.count > 0`,
+    [buckets.map((bucket) => handle(ctx, bucket)), buckets.map((bucket) => windowEnd(reservedAt, bucket))],
+  );
+};
+
+/** Empties a bucket, after a sign-in that succeeded. */
+export const reset = async (ctx: Context, bucket: Bucket): Promise<void> => {
+  await ctx.db('attempts').where({ bucket: handle(ctx, bucket) }).delete();
+};
+
+/** IPv6 addresses of one household share a prefix of this length and can be changed at will behind it. */
+const IPV6_PREFIX_BYTES = 7;
+
+/** The part of a network address that counts as one caller: an IPv4 address, or the /56 of an IPv6 address. */
+export const addressPrefix = (address: string): string => {
+  if (!ipaddr.isValid(address)) return 'unknown';
+  const parsed = ipaddr.process(address);
+  if (parsed.kind() === 'ipv4') return parsed.toString();
+  return Buffer.from(parsed.toByteArray().slice(0, IPV6_PREFIX_BYTES)).toString('hex');
+};

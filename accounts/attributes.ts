@@ -1,0 +1,104 @@
+import * as audit from './audit.ts';
+import { type Context, inTransaction } from './context.ts';
+import { type AccountSeal, sealOf } from './data-key.ts';
+import type { AccountId } from './ids.ts';
+
+/** A postal address with the member names of OpenID Connect Core §5.1.1; `recipient` is for letters only. */
+export type PostalAddress = {
+  readonly recipient?: string;
+  readonly street_address: string;
+  readonly postal_code: string;
+  readonly locality: string;
+  readonly country?: string;
+};
+
+/** What may be recorded about a citizen; `birthdate` is YYYY-MM-DD. */
+export type Attributes = {
+  readonly given_name?: string;
+  readonly family_name?: string;
+  readonly birthdate?: string;
+  readonly address?: PostalAddress;
+};
+
+export type AttributeName = keyof Attributes;
+
+/** Who vouches for an attribute. */
+export type AttributeSource = 'self' | 'counter' | 'eid' | 'bundid';
+
+const MAX_LINE = 120;
+const GERMAN_POSTAL_CODE = /^[0-9]{5}$/;
+const FOREIGN_POSTAL_CODE = /^[A-Za-z0-9 -]{2,12}$/;
+
+/** One line of text as a person typed it: trimmed, NFC, no control characters; undefined if empty or too long. */
+const line = (value: unknown): string | undefined => {
+  if (typeof value !== 'string') return undefined;
+  const text = value.trim().normalize('NFC');
+  return text.length > 0 && text.length <= MAX_LINE && !/\p{Cc}|\p{Zl}|\p{Zp}/u.test(text) ? text : undefined;
+};
+
+/** Parses the fields of a form into a postal address; undefined if one that a letter needs is missing or malformed. */
+export const parsePostalAddress = (fields: {
+  recipient?: unknown;
+  street_address?: unknown;
+  postal_code?: unknown;
+  locality?: unknown;
+  country?: unknown;
+}): PostalAddress | undefined => {
+  const street = line(fields.street_address);
+  const postalCode = line(fields.postal_code);
+  const locality = line(fields.locality);
+  const recipient = line(fields.recipient);
+  const country = line(fields.country);
+  if (street === undefined || postalCode === undefined || locality === undefined) return undefined;
+  const abroad = country !== undefined && !/^(de|deutschland|germany)$/i.test(country);
+  if (!(abroad ? FOREIGN_POSTAL_CODE : GERMAN_POSTAL_CODE).test(postalCode)) return undefined;
+  return {
+    ...(recipient === undefined ? {} : { recipient }),
+    street_address: street,
+    postal_code: postalCode,
+    locality,
+    ...(country === undefined ? {} : { country }),
+  };
+};
+
+const column = (name: string): string => `attributes.${name}`;
+
+/** Everything recorded about a citizen, opened; empty for an account that is gone. */
+export const read = async (ctx: Context, account: AccountId): Promise<Attributes> => {
+  const seal = await sealOf(ctx, account);
+  if (seal === undefined) return {};
+  const rows = await ctx.db('attributes').where({ account_id: account }).select('name', 'sealed');
+  return Object.fromEntries(rows.map(({ name, sealed }) => [name, JSON.parse(seal.open(column(name), sealed))]));
+};
+
+/** Writes attributes without a transaction or audit row of its own: for use cases that bring both. */
+export const write = async (
+  ctx: Context,
+  account: AccountId,
+  seal: AccountSeal,
+  attributes: Attributes,
+  source: AttributeSource,
+): Promise<void> => {
+  const rows = Object.entries(attributes).map(([name, value]) => ({
+    account_id: account,
+    name,
+    sealed: seal.seal(column(name), JSON.stringify(value)),
+    source,
+    recorded_at: ctx.now(),
+  }));
+  if (rows.length > 0) await ctx.db('attributes').insert(rows).onConflict(['account_id', 'name']).merge();
+};
+
+/** Records attributes, each replacing what was there. Throws for an account that does not exist. */
+export const record = (
+  ctx: Context,
+  account: AccountId,
+  attributes: Attributes,
+  source: AttributeSource,
+): Promise<void> =>
+  inTransaction(ctx, async (tx) => {
+    const seal = await sealOf(tx, account);
+    if (seal === undefined) throw new Error('attributes of an account that does not exist');
+    await write(tx, account, seal, attributes, source);
+    await audit.record(tx, 'attributes-recorded', { account, detail: { names: Object.keys(attributes), source } });
+  });

@@ -1,0 +1,172 @@
+import * as accounts from './accounts.ts';
+import type { AttributeName, Attributes } from './attributes.ts';
+import * as attributesOf from './attributes.ts';
+import type { Context } from './context.ts';
+import type { AccountId } from './ids.ts';
+import type { Registration, Text, Town } from './town.ts';
+
+/** What claims are made from. */
+export type Person = {
+  readonly attributes: Attributes;
+  /** Proven; absent for citizens without e-mail. */
+  readonly email?: string;
+  /** BCP 47. */
+  readonly language: string;
+  /** The pairwise subject for the service that gets the claims. */
+  readonly subject: string;
+  readonly town: Pick<Town, 'name'>;
+};
+
+type CatalogueEntry = {
+  readonly label: Text;
+  /** The recorded attributes that the value comes from. */
+  readonly from: readonly AttributeName[];
+  /** Says less than what it comes from. */
+  readonly derived: boolean;
+  /** The value for `now`; undefined if what it comes from is not recorded. */
+  readonly value: (person: Person, now: Date) => unknown;
+};
+
+/** Civil days are those of the town, not of UTC. */
+const TIME_ZONE = 'Europe/Berlin';
+const day = new Intl.DateTimeFormat('sv-SE', { timeZone: TIME_ZONE });
+
+/** The civil day, YYYY-MM-DD. */
+export const dayOf = (now: Date): string => day.format(now);
+
+/**
+ * Whether a person born on `birthdate` has completed `years` years. Compared as text: one born on 29 February completes
+ * a year at the end of 28 February (§§ 187, 188 BGB), which makes 1 March the first day in other years.
+ */
+const hasCompleted = (birthdate: string | undefined, years: number, now: Date): boolean | undefined => {
+  if (birthdate === undefined || !/^\d{4}-\d{2}-\d{2}$/.test(birthdate)) return undefined;
+  const anniversary = String(Number(birthdate.slice(0, 4)) + years).padStart(4, '0') + birthdate.slice(4);
+  return anniversary <= dayOf(now);
+};
+
+const fullName = ({ attributes: { given_name: given, family_name: family } }: Person): string | undefined =>
+  given === undefined && family === undefined ? undefined : [given, family].filter(Boolean).join(' ');
+
+/** OpenID Connect Core §5.1.1; the recipient of letters is no part of it. */
+const addressClaim = ({ attributes: { address } }: Person): object | undefined => {
+  if (address === undefined) return undefined;
+  const { street_address, postal_code, locality, country } = address;
+  const lines = [street_address, `${postal_code} ${locality}`, ...(country === undefined ? [] : [country])];
+  return { formatted: lines.join('\n'), street_address, postal_code, locality, ...(country === undefined ? {} : { country }) };
+};
+
+const sameName = (one: string, other: string): boolean =>
+  one.localeCompare(other, 'de', { sensitivity: 'base', usage: 'search' }) === 0;
+
+const livesInTown = ({ attributes: { address }, town }: Person): boolean | undefined =>
+  address && Object.values(town.name).some((name) => sameName(name, address.locality));
+
+const ageOver = (years: number): CatalogueEntry => ({
+  label: { de: `mindestens ${years} Jahre alt (ja oder nein)`, en: `at least ${years} years old (yes or no)` },
+  from: ['birthdate'],
+  derived: true,
+  value: ({ attributes }, now) => hasCompleted(attributes.birthdate, years, now),
+});
+
+const plain = (
+  label: Text,
+  from: readonly AttributeName[],
+  value: (person: Person, now: Date) => unknown,
+): CatalogueEntry => ({ label, from, derived: false, value });
+
+/** Every claim there is. What is not listed here cannot be registered, asked for or given. */
+export const CLAIM_CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
+  given_name: plain({ de: 'Vorname', en: 'Given name' }, ['given_name'], (person) => person.attributes.given_name),
+  family_name: plain({ de: 'Nachname', en: 'Family name' }, ['family_name'], (person) => person.attributes.family_name),
+  name: plain({ de: 'Vor- und Nachname', en: 'Full name' }, ['given_name', 'family_name'], fullName),
+  // Made from the pairwise subject, so that it links no more than that does.
+  preferred_username: plain(
+    { de: 'Benutzername nur für diese Organisation', en: 'User name for this organisation only' },
+    [],
+    ({ subject }) => `b-${subject.replace(/[^A-Za-z0-9]/g, '').slice(0, 12).toLowerCase()}`,
+  ),
+  email: plain({ de: 'E-Mail-Adresse', en: 'E-mail address' }, [], ({ email }) => email),
+  email_verified: plain({ de: 'E-Mail-Adresse ist bestätigt', en: 'E-mail address is confirmed' }, [], ({ email }) =>
+    email === undefined ? undefined : true,
+  ),
+  birthdate: plain({ de: 'Geburtsdatum', en: 'Date of birth' }, ['birthdate'], (person) => person.attributes.birthdate),
+  address: plain({ de: 'Anschrift', en: 'Postal address' }, ['address'], addressClaim),
+  locale: plain({ de: 'Sprache', en: 'Language' }, [], ({ language }) => language),
+  age_over_12: ageOver(12),
+  age_over_14: ageOver(14),
+  age_over_16: ageOver(16),
+  age_over_18: ageOver(18),
+  age_over_65: ageOver(65),
+  resident: {
+    label: { de: 'wohnt in der Stadt (ja oder nein)', en: 'lives in the town (yes or no)' },
+    from: ['address'],
+    derived: true,
+    value: livesInTown,
+  },
+};
+
+/** The claims that a scope asks for (OpenID Connect Core §5.4), as far as the catalogue has them. */
+export const SCOPE_CLAIMS: Readonly<Record<'profile' | 'email' | 'address' | 'phone', readonly string[]>> = {
+  profile: ['name', 'family_name', 'given_name', 'preferred_username', 'birthdate', 'locale'],
+  email: ['email', 'email_verified'],
+  address: ['address'],
+  phone: [],
+};
+
+const keysOf = (value: unknown): string[] => (typeof value === 'object' && value !== null ? Object.keys(value) : []);
+
+/** Names in the `claims` request parameter (OpenID Connect Core §5.5); none if it is not valid JSON. */
+const parameterClaims = (claimsParameter: string | undefined): string[] => {
+  if (claimsParameter === undefined || claimsParameter === '') return [];
+  try {
+    const parsed: unknown = JSON.parse(claimsParameter);
+    const { userinfo, id_token } = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Record<string, unknown>;
+    return [...keysOf(userinfo), ...keysOf(id_token)];
+  } catch {
+    return [];
+  }
+};
+
+/**
+ * The claims that a request is about: asked for by scope or `claims` parameter, and named in the registration. In the
+ * registration's order; `sub` is always given and never listed.
+ */
+export const requestedClaims = (
+  registration: Pick<Registration, 'claims'>,
+  scope: string,
+  claimsParameter?: string,
+): string[] => {
+  const byScope = Object.entries(SCOPE_CLAIMS).flatMap(([name, claims]) => (scope.split(' ').includes(name) ? claims : []));
+  const asked = new Set([...byScope, ...parameterClaims(claimsParameter)]);
+  return registration.claims.map(({ claim }) => claim).filter((claim) => asked.has(claim));
+};
+
+/** The values of the named claims. A claim without a value is left out; so is a name that the catalogue does not have. */
+export const claimValues = (person: Person, names: readonly string[], now: Date): Record<string, unknown> => {
+  const values: Record<string, unknown> = {};
+  for (const name of names) {
+    const value = Object.hasOwn(CLAIM_CATALOGUE, name) ? CLAIM_CATALOGUE[name]?.value(person, now) : undefined;
+    if (value !== undefined) values[name] = value;
+  }
+  return values;
+};
+
+/** The values that a service gets for the claims it has been allowed; empty for an account that is gone. */
+export const released = async (
+  ctx: Context,
+  account: AccountId,
+  registration: Pick<Registration, 'organisation'>,
+  allowed: readonly string[],
+  town: Pick<Town, 'name'>,
+): Promise<Record<string, unknown>> => {
+  const loaded = await accounts.load(ctx, account);
+  if (loaded === undefined) return {};
+  const person: Person = {
+    attributes: await attributesOf.read(ctx, account),
+    ...(loaded.email === undefined ? {} : { email: loaded.email }),
+    language: loaded.language,
+    subject: ctx.keys.subject(registration.organisation, account),
+    town,
+  };
+  return claimValues(person, allowed, ctx.now());
+};

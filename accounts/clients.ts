@@ -1,0 +1,128 @@
+import { createHash, randomInt, timingSafeEqual } from 'node:crypto';
+import * as audit from './audit.ts';
+import { type Context, inTransaction } from './context.ts';
+import type { ClientId } from './ids.ts';
+import { Secret } from './secret.ts';
+import type { Registration } from './town.ts';
+
+/** A registration in force with the hashes of its client secrets, the newest first. */
+export type Client = { readonly registration: Registration; readonly secrets: readonly string[] };
+
+type StoredSecret = { hash: string; created_at: string };
+
+/** Processes wait for this to read the registrations anew. */
+export const REGISTRATIONS_CHANNEL = 'registrations';
+
+/** Old and new: a service changes its secret without a moment in which neither works. */
+const SECRETS_AT_ONCE = 2;
+const SECRET_LENGTH = 43;
+const SECRET_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+
+/** A new client secret of 256 bits: only letters and digits, as clients mis-encode anything else in HTTP Basic. */
+export const newClientSecret = (): Secret =>
+  new Secret(
+    Array.from({ length: SECRET_LENGTH }, () => SECRET_ALPHABET.charAt(randomInt(SECRET_ALPHABET.length))).join(''),
+  );
+
+/** The stored form of a client secret. It has 256 random bits, so a fast hash is as good as a slow one. */
+export const hashSecret = (secret: Secret): string =>
+  `sha256:${createHash('sha256').update(secret.reveal(), 'utf8').digest('base64url')}`;
+
+/** Whether a presented secret is one of the hashed ones; takes the same time for every wrong one. */
+export const secretMatches = (hashes: readonly string[], actual: string): boolean => {
+  const given = Buffer.from(hashSecret(new Secret(actual)));
+  let matches = false;
+  for (const hash of hashes) {
+    const expected = Buffer.from(hash);
+    if (expected.length === given.length && timingSafeEqual(expected, given)) matches = true;
+  }
+  return matches;
+};
+
+/** The same text for the same value, whatever the order of its keys. */
+const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_key, part) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([one], [other]) => (one < other ? -1 : 1)))
+      : part,
+  );
+
+/** The stored secrets once the wanted one is in force; the same list if it already is. */
+const withSecret = (stored: StoredSecret[], secret: Secret | undefined, now: Date): StoredSecret[] => {
+  if (secret === undefined) return stored;
+  const hash = hashSecret(secret);
+  if (stored.some((one) => one.hash === hash)) return stored;
+  return [{ hash, created_at: now.toISOString() }, ...stored].slice(0, SECRETS_AT_ONCE);
+};
+
+/**
+ * Puts exactly these registrations in force: absent ones are removed, secrets that are not given stay. All processes
+ * are told if anything changed.
+ */
+export const apply = (
+  ctx: Context,
+  wanted: readonly { registration: Registration; secret?: Secret | undefined }[],
+): Promise<{ added: string[]; changed: string[]; removed: string[] }> =>
+  inTransaction(ctx, async (tx) => {
+    // Nodes that start together take turns, and the later ones find nothing to do.
+    await tx.db.raw("SELECT pg_advisory_xact_lock(hashtext('registrations'))");
+    const rows = await tx.db('clients').select('client_id', 'registration', 'secrets');
+    const inForce = new Map<string, { registration: Registration; secrets: StoredSecret[] }>(
+      rows.map((row) => [row.client_id, row]),
+    );
+    const result = { added: [] as string[], changed: [] as string[], removed: [] as string[] };
+    for (const { registration, secret } of wanted) {
+      const { clientId } = registration;
+      const before = inForce.get(clientId);
+      inForce.delete(clientId);
+      const secrets = withSecret(before?.secrets ?? [], secret, tx.now());
+      if (before && canonical(before.registration) === canonical(registration) && secrets === before.secrets) continue;
+      (before === undefined ? result.added : result.changed).push(clientId);
+      const row = {
+        client_id: clientId,
+        organisation: registration.organisation,
+        registration: JSON.stringify(registration),
+        secrets: JSON.stringify(secrets),
+        updated_at: tx.now(),
+      };
+      await tx.db('clients').insert(row).onConflict('client_id').merge();
+    }
+    result.removed.push(...inForce.keys());
+    if (result.removed.length > 0) await tx.db('clients').whereIn('client_id', result.removed).delete();
+    if (result.added.length + result.changed.length + result.removed.length > 0) {
+      await audit.record(tx, 'registrations-applied', { detail: result });
+      await tx.db.raw('SELECT pg_notify(?, ?)', [REGISTRATIONS_CHANNEL, '']);
+    }
+    return result;
+  });
+
+const clientOf = (row: { registration: Registration; secrets: StoredSecret[] }): Client => ({
+  registration: row.registration,
+  secrets: row.secrets.map(({ hash }) => hash),
+});
+
+/** The registration of a service, undefined if there is none in force. */
+export const find = async (ctx: Context, clientId: ClientId): Promise<Client | undefined> => {
+  const [row] = await ctx.db('clients').where({ client_id: clientId }).select('registration', 'secrets');
+  return row && clientOf(row);
+};
+
+/** All registrations in force, by client id. */
+export const all = async (ctx: Context): Promise<Client[]> =>
+  (await ctx.db('clients').orderBy('client_id').select('registration', 'secrets')).map(clientOf);
+
+/** Adds a new secret to a service; the one before stays good, older ones end. */
+export const addSecret = (
+  ctx: Context,
+  clientId: ClientId,
+): Promise<{ outcome: 'added'; secret: Secret } | { outcome: 'unknown-client' }> =>
+  inTransaction(ctx, async (tx) => {
+    const [row] = await tx.db('clients').where({ client_id: clientId }).forUpdate().select('secrets');
+    if (row === undefined) return { outcome: 'unknown-client' };
+    const secret = newClientSecret();
+    const secrets = JSON.stringify(withSecret(row.secrets, secret, tx.now()));
+    await tx.db('clients').where({ client_id: clientId }).update({ secrets, updated_at: tx.now() });
+    await audit.record(tx, 'client-secret-added', { detail: { client: clientId } });
+    await tx.db.raw('SELECT pg_notify(?, ?)', [REGISTRATIONS_CHANNEL, '']);
+    return { outcome: 'added', secret };
+  });

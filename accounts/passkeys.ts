@@ -1,0 +1,265 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type AuthenticationResponseJSON,
+  generateAuthenticationOptions,
+  generateRegistrationOptions,
+  type PublicKeyCredentialCreationOptionsJSON,
+  type PublicKeyCredentialRequestOptionsJSON,
+  type RegistrationResponseJSON,
+  verifyAuthenticationResponse,
+  verifyRegistrationResponse,
+} from '@simplewebauthn/server';
+import * as audit from './audit.ts';
+import { type Context, inTransaction } from './context.ts';
+import type { AccountId } from './ids.ts';
+import type { SignIn } from './sign-in.ts';
+
+/** The provider as a WebAuthn relying party: `id` is its host name, `origin` its exact origin. */
+export type RelyingParty = { readonly id: string; readonly origin: string; readonly name: string };
+
+/** A passkey as it comes from its creation; JSON-safe. Ids and the COSE key are base64url. */
+export type NewPasskey = {
+  readonly credentialId: string;
+  readonly publicKey: string;
+  readonly counter: number;
+  readonly transports: readonly string[];
+  readonly aaguid: string;
+  readonly backedUp: boolean;
+};
+
+/** A passkey as the citizen's own pages list it. */
+export type Passkey = {
+  readonly id: string;
+  readonly credentialId: string;
+  readonly transports: readonly string[];
+  readonly aaguid: string;
+  readonly backedUp: boolean;
+  readonly createdAt: Date;
+  readonly lastUsedAt?: Date;
+};
+
+export type Creation = { outcome: 'ok'; passkey: NewPasskey } | { outcome: 'wrong'; reason: string };
+
+/** COSE algorithms in order of preference: ES256, EdDSA, and RS256 for Windows Hello with older TPMs. */
+const ALGORITHMS = [-7, -8, -257];
+const CEREMONY_TIMEOUT_MS = 5 * 60 * 1000;
+const TRANSPORTS = new Set(['ble', 'cable', 'hybrid', 'internal', 'nfc', 'smart-card', 'usb']);
+const MAX_CREDENTIAL_ID_BYTES = 1023;
+
+/**
+ * Options for `navigator.credentials.create()`. The challenge is to be kept on the server and taken from there exactly
+ * once. `handle` is the WebAuthn user id, `exclude` lists what the account already has.
+ */
+export const creationOptions = async (
+  _ctx: Context,
+  rp: RelyingParty,
+  who: { handle: Buffer; name: string; displayName: string; exclude: readonly Pick<Passkey, 'credentialId' | 'transports'>[] },
+): Promise<{ options: PublicKeyCredentialCreationOptionsJSON; challenge: string }> => {
+  const options = await generateRegistrationOptions({
+    rpName: rp.name,
+    rpID: rp.id,
+    userID: new Uint8Array(who.handle),
+    userName: who.name,
+    userDisplayName: who.displayName,
+    timeout: CEREMONY_TIMEOUT_MS,
+    attestationType: 'none',
+    excludeCredentials: who.exclude.map(({ credentialId, transports }) => ({
+      id: credentialId,
+      transports: [...transports],
+    })),
+    // 'preferred': security keys without room for a discoverable credential work too, after the identifier.
+    authenticatorSelection: { residentKey: 'preferred', userVerification: 'required' },
+    supportedAlgorithmIDs: ALGORITHMS,
+  });
+  return { options, challenge: options.challenge };
+};
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The outer shape, as the library trusts its types; what is inside it checks itself. */
+const isCredential = (value: unknown): value is { id: string; rawId: string; response: Record<string, unknown> } =>
+  isObject(value) &&
+  typeof value['id'] === 'string' &&
+  value['id'] === value['rawId'] &&
+  value['id'].length <= Math.ceil((MAX_CREDENTIAL_ID_BYTES * 4) / 3) &&
+  value['type'] === 'public-key' &&
+  isObject(value['response']) &&
+  Object.values(value['response']).every((part) => typeof part === 'string' || typeof part !== 'object' || part === null || Array.isArray(part)) &&
+  isObject(value['clientExtensionResults']);
+
+/** Checks the answer to `creationOptions`. `challenge` is the one that was kept; it must not be offered twice. */
+export const verifyCreation = async (rp: RelyingParty, challenge: string, response: unknown): Promise<Creation> => {
+  if (!isCredential(response)) return { outcome: 'wrong', reason: 'not a public-key credential' };
+  try {
+    const { verified, registrationInfo } = await verifyRegistrationResponse({
+      response: response as unknown as RegistrationResponseJSON,
+      expectedChallenge: challenge,
+      expectedOrigin: rp.origin,
+      expectedRPID: rp.id,
+      requireUserVerification: true,
+      supportedAlgorithmIDs: ALGORITHMS,
+    });
+    if (!verified) return { outcome: 'wrong', reason: 'attestation not verified' };
+    const { credential, aaguid, credentialBackedUp } = registrationInfo;
+    return {
+      outcome: 'ok',
+      passkey: {
+        credentialId: credential.id,
+        publicKey: Buffer.from(credential.publicKey).toString('base64url'),
+        counter: credential.counter,
+        transports: (credential.transports ?? []).filter((transport) => TRANSPORTS.has(transport)),
+        aaguid,
+        backedUp: credentialBackedUp,
+      },
+    };
+  } catch (error) {
+    // The library throws for every fault in what the browser sent, and touches nothing else that could fail.
+    return { outcome: 'wrong', reason: error instanceof Error ? error.message : 'malformed' };
+  }
+};
+
+/** Options for `navigator.credentials.get()` with any passkey of this provider (autofill or button). */
+export const requestOptions = async (
+  rp: RelyingParty,
+): Promise<{ options: PublicKeyCredentialRequestOptionsJSON; challenge: string }> => {
+  const options = await generateAuthenticationOptions({
+    rpID: rp.id,
+    timeout: CEREMONY_TIMEOUT_MS,
+    userVerification: 'required',
+  });
+  return { options, challenge: options.challenge };
+};
+
+type StoredPasskey = {
+  account_id: AccountId;
+  public_key: Buffer;
+  counter: string;
+  transports: string[];
+  status: string;
+  passkey_handle: Buffer;
+};
+
+const find = async (ctx: Context, credentialId: string): Promise<StoredPasskey | undefined> => {
+  const [row] = await ctx
+    .db('passkeys')
+    .join('accounts', 'accounts.id', 'passkeys.account_id')
+    .where('passkeys.credential_id', Buffer.from(credentialId, 'base64url'))
+    .select('passkeys.account_id', 'passkeys.public_key', 'passkeys.counter', 'passkeys.transports')
+    .select('accounts.status', 'accounts.passkey_handle');
+  return row;
+};
+
+/** The counter that a valid assertion carries, undefined if any check fails. */
+const assertedCounter = async (
+  rp: RelyingParty,
+  challenge: string,
+  response: AuthenticationResponseJSON,
+  stored: StoredPasskey,
+): Promise<number | undefined> => {
+  // WebAuthn L3 §7.2 step 6: a discoverable credential names its user, and it must be the one it was made for.
+  const { userHandle } = response.response;
+  if (userHandle !== undefined && !stored.passkey_handle.equals(Buffer.from(userHandle, 'base64url'))) return undefined;
+  try {
+    const { verified, authenticationInfo } = await verifyAuthenticationResponse({
+      response,
+      expectedChallenge: challenge,
+      expectedOrigin: rp.origin,
+      expectedRPID: rp.id,
+      requireUserVerification: true,
+      // The counter is compared in SQL below, where parallel assertions cannot pass each other.
+      credential: { id: response.id, publicKey: new Uint8Array(stored.public_key), counter: 0 },
+    });
+    return verified && authenticationInfo.userVerified ? authenticationInfo.newCounter : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/**
+ * Signs in with a passkey; user verification (PIN, fingerprint) is always part of it. `challenge` is the one that was
+ * kept for this ceremony and has been taken from its place: it must not be offered twice.
+ */
+export const verify = async (
+  ctx: Context,
+  rp: RelyingParty,
+  challenge: string,
+  response: unknown,
+): Promise<Exclude<SignIn, { outcome: 'proven' }> | (Extract<SignIn, { outcome: 'proven' }> & { userVerified: true })> => {
+  if (!isCredential(response)) return { outcome: 'wrong' };
+  const assertion = response as unknown as AuthenticationResponseJSON;
+  const stored = await find(ctx, assertion.id);
+  if (stored === undefined) return { outcome: 'wrong' };
+  const account = stored.account_id;
+  const counter = await assertedCounter(rp, challenge, assertion, stored);
+  return inTransaction(ctx, async (tx) => {
+    const refuse = async (reason: 'wrong' | 'not-active' | 'counter'): Promise<{ outcome: 'wrong' }> => {
+      await audit.record(tx, 'sign-in-refused', { account, detail: { method: 'passkey', reason } });
+      return { outcome: 'wrong' };
+    };
+    if (counter === undefined) return refuse('wrong');
+    if (stored.status !== 'active') return refuse('not-active');
+    // WebAuthn L3 §6.1.1: authenticators that count must count up; a lower value tells of a copy. Synced ones stay at 0.
+    const [used] = await tx
+      .db('passkeys')
+      .where({ credential_id: Buffer.from(assertion.id, 'base64url') })
+      .whereRaw('(counter < ? OR (counter = 0 AND ? = 0))', [counter, counter])
+      .update({ counter, last_used_at: tx.now() })
+      .returning('account_id');
+    if (used === undefined) return refuse('counter');
+    await audit.record(tx, 'sign-in-proven', { account, detail: { method: 'passkey' } });
+    return { outcome: 'proven', account, userVerified: true };
+  });
+};
+
+/** Writes a passkey without a transaction or audit row of its own; for `register`. Throws if its id is known already. */
+export const insert = async (ctx: Context, account: AccountId, passkey: NewPasskey): Promise<void> => {
+  await ctx.db('passkeys').insert({
+    id: randomUUID(),
+    account_id: account,
+    credential_id: Buffer.from(passkey.credentialId, 'base64url'),
+    public_key: Buffer.from(passkey.publicKey, 'base64url'),
+    counter: passkey.counter,
+    transports: passkey.transports,
+    aaguid: passkey.aaguid,
+    backed_up: passkey.backedUp,
+    created_at: ctx.now(),
+  });
+};
+
+/** Adds a passkey to an account that has proven itself with a credential it already has. */
+export const add = async (
+  ctx: Context,
+  account: AccountId,
+  passkey: NewPasskey,
+): Promise<{ outcome: 'added' } | { outcome: 'passkey-taken' }> => {
+  try {
+    return await inTransaction(ctx, async (tx) => {
+      await insert(tx, account, passkey);
+      await tx.db('accounts').where({ id: account }).increment('credential_state', 1);
+      await audit.record(tx, 'passkey-added', { account, detail: {} });
+      return { outcome: 'added' } as const;
+    });
+  } catch (error) {
+    if ((error as { constraint?: unknown }).constraint === 'passkeys_credential_id_key') return { outcome: 'passkey-taken' };
+    throw error;
+  }
+};
+
+/** The passkeys of an account, oldest first. */
+export const list = async (ctx: Context, account: AccountId): Promise<Passkey[]> => {
+  const rows = await ctx
+    .db('passkeys')
+    .where({ account_id: account })
+    .orderBy('created_at')
+    .select('id', 'credential_id', 'transports', 'aaguid', 'backed_up', 'created_at', 'last_used_at');
+  return rows.map((row) => ({
+    id: row.id,
+    credentialId: row.credential_id.toString('base64url'),
+    transports: row.transports,
+    aaguid: row.aaguid,
+    backedUp: row.backed_up,
+    createdAt: row.created_at,
+    ...(row.last_used_at === null ? {} : { lastUsedAt: row.last_used_at }),
+  }));
+};

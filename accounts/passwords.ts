@@ -1,0 +1,157 @@
+import { randomBytes } from 'node:crypto';
+import { identifierIndex } from './accounts.ts';
+import * as attempts from './attempts.ts';
+import * as audit from './audit.ts';
+import { type Context, inTransaction } from './context.ts';
+import type { AccountId } from './ids.ts';
+import { Secret } from './secret.ts';
+import type { SignIn } from './sign-in.ts';
+
+export { judge } from './password-rules.ts';
+
+/** Slow hashing (argon2id), done outside of the server's own process. Both reject with `HashingBusy` if too much waits. */
+export type PasswordHashing = {
+  /** A PHC string, `$argon2id$v=19$…`. */
+  hash(password: Secret, pepper: Buffer): Promise<string>;
+  verify(phc: string, password: Secret, pepper: Buffer): Promise<boolean>;
+};
+
+const BUSY = 'HASHING_BUSY';
+
+/** The queue of the hashing processes is full; the person is asked to try again soon (503). */
+export class HashingBusy extends Error {
+  readonly code = BUSY;
+
+  constructor() {
+    super('too many passwords are waiting to be hashed');
+    this.name = 'HashingBusy';
+  }
+
+  /** By code: adapters import only types from here, so that the error they throw cannot be of this very class. */
+  static override [Symbol.hasInstance](error: unknown): boolean {
+    return error instanceof Error && 'code' in error && error.code === BUSY;
+  }
+}
+
+/** A password as it is stored; JSON-safe, so that a registration under way can carry it. */
+export type HashedPassword = { readonly hash: string; readonly pepperVersion: number };
+
+/** NIST SP 800-63B-4 §3.1.1.2: the same password however a keyboard composes it. */
+const prepared = (password: Secret): Secret => new Secret(password.reveal().normalize('NFKC'));
+
+/** Hashes a new password with the current pepper. */
+export const hashNew = async (ctx: Context, hashing: PasswordHashing, password: Secret): Promise<HashedPassword> => {
+  const { version, secret } = ctx.keys.pepper();
+  return { hash: await hashing.hash(prepared(password), secret), pepperVersion: version };
+};
+
+const WINDOW_SECONDS = 15 * 60;
+const ACCOUNT_LIMIT = 10;
+/** A library or a mobile network puts many citizens behind one address. */
+const ADDRESS_LIMIT = 100;
+/** About what two cores can hash in the window; above it, everybody would wait anyway. */
+const OVERALL_LIMIT = 20_000;
+
+const buckets = (owner: { kind: 'account' | 'identifier'; key: string }, address: string): [attempts.Bucket, ...attempts.Bucket[]] => [
+  { ...owner, limit: ACCOUNT_LIMIT, windowSeconds: WINDOW_SECONDS },
+  { kind: 'address', key: attempts.addressPrefix(address), limit: ADDRESS_LIMIT, windowSeconds: WINDOW_SECONDS },
+  { kind: 'all', key: 'password', limit: OVERALL_LIMIT, windowSeconds: WINDOW_SECONDS },
+];
+
+type StoredPassword = { id: AccountId; status: string; hash: string | null; pepper_version: number | null };
+
+/** One query of the same shape for known, unknown and malformed identifiers. */
+const findPassword = async (ctx: Context, identifier: string): Promise<StoredPassword | undefined> => {
+  const { column, index } = identifierIndex(ctx, identifier) ?? {
+    column: 'kennung_index',
+    index: ctx.keys.index('no identifier', identifier),
+  };
+  const [row] = await ctx
+    .db('accounts')
+    .leftJoin('passwords', 'passwords.account_id', 'accounts.id')
+    .where(column, index)
+    .select('accounts.id', 'accounts.status', 'passwords.hash', 'passwords.pepper_version');
+  return row;
+};
+
+const decoys = new WeakMap<PasswordHashing, Promise<string>>();
+
+/** A hash that no password matches, with the cost of a real one. Made before anyone is looked up, known or not. */
+const decoyFor = (ctx: Context, hashing: PasswordHashing): Promise<string> => {
+  const known = decoys.get(hashing);
+  if (known !== undefined) return known;
+  const made = hashing.hash(new Secret(randomBytes(32).toString('base64url')), ctx.keys.pepper().secret);
+  decoys.set(hashing, made);
+  made.catch(() => decoys.delete(hashing));
+  return made;
+};
+
+/** Algorithm, version and cost of a PHC string. */
+const costOf = (phc: string): string => phc.split('$').slice(0, 4).join('$');
+
+/** Brings a hash to the current pepper and cost while the password is at hand. */
+const renew = async (ctx: Context, hashing: PasswordHashing, stored: StoredPassword, password: Secret): Promise<void> => {
+  try {
+    const { hash, pepperVersion } = await hashNew(ctx, hashing, password);
+    // The condition keeps a password that was changed meanwhile.
+    await ctx
+      .db('passwords')
+      .where({ account_id: stored.id, hash: stored.hash })
+      .update({ hash, pepper_version: pepperVersion });
+  } catch (error) {
+    // The old hash is still good; the next sign-in tries again.
+    if (!(error instanceof HashingBusy)) throw error;
+  }
+};
+
+/**
+ * Signs in by e-mail address or Kennung and password. The attempt is reserved before anything is evaluated; hashing runs
+ * outside of any transaction and costs the same for citizens who do not exist, have no password or are locked.
+ * Rejects with `HashingBusy` (the attempt is then given back).
+ */
+export const verify = async (
+  ctx: Context,
+  hashing: PasswordHashing,
+  identifier: string,
+  password: Secret,
+  from: { address: string },
+): Promise<SignIn> => {
+  const decoy = await decoyFor(ctx, hashing);
+  const stored = await findPassword(ctx, identifier);
+  const index = identifierIndex(ctx, identifier)?.index ?? ctx.keys.index('no identifier', identifier);
+  // By account where there is one: e-mail address and Kennung together must not give twice the guesses.
+  const owner = stored
+    ? { kind: 'account' as const, key: stored.id }
+    : { kind: 'identifier' as const, key: index.toString('base64url') };
+  const reserved = buckets(owner, from.address);
+  const reservedAt = ctx.now();
+  const reservation = await attempts.reserve(ctx, reserved);
+  if (reservation.outcome === 'wait') return reservation;
+
+  const active = stored?.status === 'active' && stored.hash !== null ? stored : undefined;
+  const pepper = ctx.keys.pepper(active?.pepper_version ?? undefined);
+  let matches: boolean;
+  try {
+    matches = await hashing.verify(active?.hash ?? decoy, prepared(password), pepper.secret);
+  } catch (error) {
+    await attempts.release(ctx, reserved, reservedAt);
+    throw error;
+  }
+  if (active === undefined || !matches) {
+    await audit.record(ctx, 'sign-in-refused', {
+      ...(stored === undefined ? {} : { account: stored.id }),
+      detail: { method: 'password', reason: stored === undefined || active !== undefined ? 'wrong' : 'not-active' },
+    });
+    return { outcome: 'wrong' };
+  }
+  const outdated =
+    costOf(active.hash ?? '') !== costOf(decoy) || active.pepper_version !== ctx.keys.pepper().version;
+  if (outdated) await renew(ctx, hashing, active, password);
+  return inTransaction(ctx, async (tx): Promise<SignIn> => {
+    const [own, ...shared] = reserved;
+    await attempts.reset(tx, own);
+    await attempts.release(tx, shared, reservedAt);
+    await audit.record(tx, 'sign-in-proven', { account: active.id, detail: { method: 'password' } });
+    return { outcome: 'proven', account: active.id };
+  });
+};

@@ -1,0 +1,92 @@
+import type { JWK } from 'jose';
+import {
+  needsNewSigningKey,
+  newSigningKey,
+  type SigningAlgorithm,
+  type SigningKeyState,
+  signingKeyState,
+} from '../keys/signing-keys.ts';
+import * as audit from './audit.ts';
+import { type Context, inTransaction } from './context.ts';
+
+/** A signing key that is published: `privateJwk` signs, `publicJwk` goes into the JWKS. */
+export type SigningKey = {
+  readonly kid: string;
+  readonly alg: SigningAlgorithm;
+  readonly state: Exclude<SigningKeyState, 'gone'>;
+  readonly publicJwk: JWK;
+  readonly privateJwk: JWK;
+};
+
+/** Processes wait for this to read the signing keys anew. */
+export const SIGNING_KEYS_CHANNEL = 'signing_keys';
+
+const ALGORITHMS: readonly SigningAlgorithm[] = ['ES256'];
+const PURPOSE = 'signing key';
+/** The order in which keys are published: oidc-provider signs with the first that fits. */
+const ORDER = { current: 0, next: 1, retired: 2 } as const;
+
+type Row = {
+  kid: string;
+  alg: SigningAlgorithm;
+  public_jwk: JWK;
+  private_sealed: Buffer;
+  createdAt: Date;
+  revokedAt: Date | null;
+};
+
+const rows = async (ctx: Context): Promise<Row[]> =>
+  (await ctx.db('signing_keys').select('kid', 'alg', 'public_jwk', 'private_sealed', 'created_at', 'revoked_at')).map(
+    ({ created_at: createdAt, revoked_at: revokedAt, ...row }) => ({ ...row, createdAt, revokedAt }),
+  );
+
+const create = async (ctx: Context, alg: SigningAlgorithm): Promise<void> => {
+  const key = await newSigningKey(alg);
+  await ctx.db('signing_keys').insert({
+    kid: key.kid,
+    alg,
+    public_jwk: JSON.stringify(key.publicJwk),
+    private_sealed: ctx.keys.sealShared(PURPOSE, key.kid, JSON.stringify(key.privateJwk)),
+    created_at: ctx.now(),
+  });
+  await audit.record(ctx, 'signing-key-created', { detail: { kid: key.kid, alg } });
+};
+
+/**
+ * Creates the keys that time demands and destroys those that no token needs any more. May be called by every process at
+ * any time: one does the work, and all are told if something changed.
+ */
+export const ensure = (ctx: Context): Promise<void> =>
+  inTransaction(ctx, async (tx) => {
+    await tx.db.raw("SELECT pg_advisory_xact_lock(hashtext('signing keys'))");
+    const stored = await rows(tx);
+    const now = tx.now();
+    let changed = false;
+    for (const alg of ALGORITHMS) {
+      const all = stored.filter((row) => row.alg === alg);
+      if (needsNewSigningKey(all, now)) {
+        await create(tx, alg);
+        changed = true;
+      }
+      const gone = all.filter((row) => signingKeyState(row, all, now) === 'gone').map(({ kid }) => kid);
+      if (gone.length > 0) {
+        await tx.db('signing_keys').whereIn('kid', gone).delete();
+        changed = true;
+      }
+    }
+    if (changed) await tx.db.raw('SELECT pg_notify(?, ?)', [SIGNING_KEYS_CHANNEL, '']);
+  });
+
+/** The keys to publish: the current one first, then the next, then those that only verify. */
+export const load = async (ctx: Context): Promise<SigningKey[]> => {
+  const stored = await rows(ctx);
+  const now = ctx.now();
+  return stored
+    .flatMap((row): SigningKey[] => {
+      const state = signingKeyState(row, stored.filter(({ alg }) => alg === row.alg), now);
+      if (state === 'gone') return [];
+      const privateJwk: JWK = JSON.parse(ctx.keys.openShared(PURPOSE, row.kid, row.private_sealed));
+      return [{ kid: row.kid, alg: row.alg, state, publicJwk: row.public_jwk, privateJwk }];
+    })
+    .sort((one, other) => ORDER[one.state] - ORDER[other.state]);
+};
