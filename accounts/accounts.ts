@@ -122,7 +122,12 @@ export const register = (ctx: Context, wanted: NewAccount): Promise<Registered> 
         address: wanted.address !== undefined,
       },
     });
-    return { outcome: 'registered', account, kennung: assigned, ...(codes === undefined ? {} : { backupCodes: codes }) };
+    return {
+      outcome: 'registered',
+      account,
+      kennung: assigned,
+      ...(codes === undefined ? {} : { backupCodes: codes }),
+    };
   }).catch(takenBy);
 
 /** The blind index of an e-mail address or Kennung as a person types it; undefined if it is neither. */

@@ -78,7 +78,10 @@ export const release = async (ctx: Context, buckets: readonly Bucket[], reserved
 
 /** Empties a bucket, after a sign-in that succeeded. */
 export const reset = async (ctx: Context, bucket: Bucket): Promise<void> => {
-  await ctx.db('attempts').where({ bucket: handle(ctx, bucket) }).delete();
+  await ctx
+    .db('attempts')
+    .where({ bucket: handle(ctx, bucket) })
+    .delete();
 };
 
 /** IPv6 addresses of one household share a prefix of this length and can be changed at will behind it. */

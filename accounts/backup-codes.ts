@@ -63,7 +63,11 @@ export const spend = async (ctx: Context, account: AccountId, code: string): Pro
       await audit.record(tx, 'sign-in-refused', { account, detail: { method: 'backup-code', reason: 'wrong' } });
       return { outcome: 'wrong' };
     }
-    const [counted] = await tx.db('backup_codes').where({ account_id: account }).whereNull('used_at').count('* as left');
+    const [counted] = await tx
+      .db('backup_codes')
+      .where({ account_id: account })
+      .whereNull('used_at')
+      .count('* as left');
     const left = Number(counted?.['left']);
     await attempts.reset(tx, bucket);
     await audit.record(tx, 'backup-code-spent', { account, detail: { left } });

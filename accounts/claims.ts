@@ -52,7 +52,13 @@ const addressClaim = ({ attributes: { address } }: Person): object | undefined =
   if (address === undefined) return undefined;
   const { street_address, postal_code, locality, country } = address;
   const lines = [street_address, `${postal_code} ${locality}`, ...(country === undefined ? [] : [country])];
-  return { formatted: lines.join('\n'), street_address, postal_code, locality, ...(country === undefined ? {} : { country }) };
+  return {
+    formatted: lines.join('\n'),
+    street_address,
+    postal_code,
+    locality,
+    ...(country === undefined ? {} : { country }),
+  };
 };
 
 const sameName = (one: string, other: string): boolean =>
@@ -83,7 +89,11 @@ export const CLAIM_CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
   preferred_username: plain(
     { de: 'Benutzername nur für diese Organisation', en: 'User name for this organisation only' },
     [],
-    ({ subject }) => `b-${subject.replace(/[^A-Za-z0-9]/g, '').slice(0, 12).toLowerCase()}`,
+    ({ subject }) =>
+      `b-${subject
+        .replace(/[^A-Za-z0-9]/g, '')
+        .slice(0, 12)
+        .toLowerCase()}`,
   ),
   email: plain({ de: 'E-Mail-Adresse', en: 'E-mail address' }, [], ({ email }) => email),
   email_verified: plain({ de: 'E-Mail-Adresse ist bestätigt', en: 'E-mail address is confirmed' }, [], ({ email }) =>
@@ -120,7 +130,10 @@ const parameterClaims = (claimsParameter: string | undefined): string[] => {
   if (claimsParameter === undefined || claimsParameter === '') return [];
   try {
     const parsed: unknown = JSON.parse(claimsParameter);
-    const { userinfo, id_token } = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Record<string, unknown>;
+    const { userinfo, id_token } = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Record<
+      string,
+      unknown
+    >;
     return [...keysOf(userinfo), ...keysOf(id_token)];
   } catch {
     return [];
@@ -136,7 +149,9 @@ export const requestedClaims = (
   scope: string,
   claimsParameter?: string,
 ): string[] => {
-  const byScope = Object.entries(SCOPE_CLAIMS).flatMap(([name, claims]) => (scope.split(' ').includes(name) ? claims : []));
+  const byScope = Object.entries(SCOPE_CLAIMS).flatMap(([name, claims]) =>
+    scope.split(' ').includes(name) ? claims : [],
+  );
   const asked = new Set([...byScope, ...parameterClaims(claimsParameter)]);
   return registration.claims.map(({ claim }) => claim).filter((claim) => asked.has(claim));
 };

@@ -70,11 +70,10 @@ export const failed = async (ctx: Context, { table }: Outbox, id: string, code: 
     .db(table)
     .where({ id })
     .update({
-      due_at: ctx.db.raw(`?::timestamptz + least(?::integer * 2 ^ least(tries - 1, 20), ?::integer) * interval '1 second'`, [
-        ctx.now(),
-        FIRST_BACK_OFF_SECONDS,
-        LONGEST_BACK_OFF_SECONDS,
-      ]),
+      due_at: ctx.db.raw(
+        `?::timestamptz + least(?::integer * 2 ^ least(tries - 1, 20), ?::integer) * interval '1 second'`,
+        [ctx.now(), FIRST_BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS],
+      ),
       last_error: CODE.test(code) ? code : 'OTHER',
     });
 };

@@ -53,7 +53,12 @@ const MAX_CREDENTIAL_ID_BYTES = 1023;
 export const creationOptions = async (
   _ctx: Context,
   rp: RelyingParty,
-  who: { handle: Buffer; name: string; displayName: string; exclude: readonly Pick<Passkey, 'credentialId' | 'transports'>[] },
+  who: {
+    handle: Buffer;
+    name: string;
+    displayName: string;
+    exclude: readonly Pick<Passkey, 'credentialId' | 'transports'>[];
+  },
 ): Promise<{ options: PublicKeyCredentialCreationOptionsJSON; challenge: string }> => {
   const options = await generateRegistrationOptions({
     rpName: rp.name,
@@ -85,7 +90,9 @@ const isCredential = (value: unknown): value is { id: string; rawId: string; res
   value['id'].length <= Math.ceil((MAX_CREDENTIAL_ID_BYTES * 4) / 3) &&
   value['type'] === 'public-key' &&
   isObject(value['response']) &&
-  Object.values(value['response']).every((part) => typeof part === 'string' || typeof part !== 'object' || part === null || Array.isArray(part)) &&
+  Object.values(value['response']).every(
+    (part) => typeof part === 'string' || typeof part !== 'object' || part === null || Array.isArray(part),
+  ) &&
   isObject(value['clientExtensionResults']);
 
 /** Checks the answer to `creationOptions`. `challenge` is the one that was kept; it must not be offered twice. */
@@ -185,7 +192,9 @@ export const verify = async (
   rp: RelyingParty,
   challenge: string,
   response: unknown,
-): Promise<Exclude<SignIn, { outcome: 'proven' }> | (Extract<SignIn, { outcome: 'proven' }> & { userVerified: true })> => {
+): Promise<
+  Exclude<SignIn, { outcome: 'proven' }> | (Extract<SignIn, { outcome: 'proven' }> & { userVerified: true })
+> => {
   if (!isCredential(response)) return { outcome: 'wrong' };
   const assertion = response as unknown as AuthenticationResponseJSON;
   const stored = await find(ctx, assertion.id);
@@ -241,7 +250,8 @@ export const add = async (
       return { outcome: 'added' } as const;
     });
   } catch (error) {
-    if ((error as { constraint?: unknown }).constraint === 'passkeys_credential_id_key') return { outcome: 'passkey-taken' };
+    if ((error as { constraint?: unknown }).constraint === 'passkeys_credential_id_key')
+      return { outcome: 'passkey-taken' };
     throw error;
   }
 };

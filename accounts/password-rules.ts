@@ -35,7 +35,10 @@ const withoutRuns = (text: string): string => {
   const characters = [...text];
   const code = (position: number): number => characters[position]?.codePointAt(0) ?? Number.NaN;
   return characters
-    .filter((_, at) => at < 2 || Math.abs(code(at) - code(at - 1)) > 1 || code(at) - code(at - 1) !== code(at - 1) - code(at - 2))
+    .filter(
+      (_, at) =>
+        at < 2 || Math.abs(code(at) - code(at - 1)) > 1 || code(at) - code(at - 1) !== code(at - 1) - code(at - 2),
+    )
     .join('');
 };
 

@@ -52,7 +52,10 @@ const ADDRESS_LIMIT = 100;
 /** About what two cores can hash in the window; above it, everybody would wait anyway. */
 const OVERALL_LIMIT = 20_000;
 
-const buckets = (owner: { kind: 'account' | 'identifier'; key: string }, address: string): [attempts.Bucket, ...attempts.Bucket[]] => [
+const buckets = (
+  owner: { kind: 'account' | 'identifier'; key: string },
+  address: string,
+): [attempts.Bucket, ...attempts.Bucket[]] => [
   { ...owner, limit: ACCOUNT_LIMIT, windowSeconds: WINDOW_SECONDS },
   { kind: 'address', key: attempts.addressPrefix(address), limit: ADDRESS_LIMIT, windowSeconds: WINDOW_SECONDS },
   { kind: 'all', key: 'password', limit: OVERALL_LIMIT, windowSeconds: WINDOW_SECONDS },
@@ -90,7 +93,12 @@ const decoyFor = (ctx: Context, hashing: PasswordHashing): Promise<string> => {
 const costOf = (phc: string): string => phc.split('$').slice(0, 4).join('$');
 
 /** Brings a hash to the current pepper and cost while the password is at hand. */
-const renew = async (ctx: Context, hashing: PasswordHashing, stored: StoredPassword, password: Secret): Promise<void> => {
+const renew = async (
+  ctx: Context,
+  hashing: PasswordHashing,
+  stored: StoredPassword,
+  password: Secret,
+): Promise<void> => {
   try {
     const { hash, pepperVersion } = await hashNew(ctx, hashing, password);
     // The condition keeps a password that was changed meanwhile.
@@ -144,8 +152,7 @@ export const verify = async (
     });
     return { outcome: 'wrong' };
   }
-  const outdated =
-    costOf(active.hash ?? '') !== costOf(decoy) || active.pepper_version !== ctx.keys.pepper().version;
+  const outdated = costOf(active.hash ?? '') !== costOf(decoy) || active.pepper_version !== ctx.keys.pepper().version;
   if (outdated) await renew(ctx, hashing, active, password);
   return inTransaction(ctx, async (tx): Promise<SignIn> => {
     const [own, ...shared] = reserved;

@@ -83,7 +83,11 @@ export const load = async (ctx: Context): Promise<SigningKey[]> => {
   const now = ctx.now();
   return stored
     .flatMap((row): SigningKey[] => {
-      const state = signingKeyState(row, stored.filter(({ alg }) => alg === row.alg), now);
+      const state = signingKeyState(
+        row,
+        stored.filter(({ alg }) => alg === row.alg),
+        now,
+      );
       if (state === 'gone') return [];
       const privateJwk: JWK = JSON.parse(ctx.keys.openShared(PURPOSE, row.kid, row.private_sealed));
       return [{ kid: row.kid, alg: row.alg, state, publicJwk: row.public_jwk, privateJwk }];

@@ -38,12 +38,7 @@ export type ClaimUse = {
 export type ServiceKind = 'web' | 'spa' | 'native' | 'device' | 'api';
 
 /** How a service authenticates at the token endpoint (RFC 6749 §2.3, RFC 8705, OpenID Connect Core §9). */
-export type AuthMethod =
-  | 'client_secret_basic'
-  | 'client_secret_post'
-  | 'private_key_jwt'
-  | 'tls_client_auth'
-  | 'none';
+export type AuthMethod = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'tls_client_auth' | 'none';
 
 /** A service as it is registered; the wanted state is its YAML file, the one in force is in Postgres. */
 export type Registration = {

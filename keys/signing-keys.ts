@@ -35,7 +35,9 @@ const inService = <K extends SigningKeyTimes>(all: readonly K[], now: Date): K[]
 
 /** Where the current key stands among the keys in service. */
 const currentPosition = (keys: readonly SigningKeyTimes[], now: Date, settings: SigningKeySettings): number => {
-  const published = keys.findLastIndex(({ createdAt }) => after(createdAt, settings.prePublishSeconds) <= now.getTime());
+  const published = keys.findLastIndex(
+    ({ createdAt }) => after(createdAt, settings.prePublishSeconds) <= now.getTime(),
+  );
   // The very first key, and the oldest one left after a revocation, sign at once: the alternative is not to sign.
   return published === -1 ? 0 : published;
 };

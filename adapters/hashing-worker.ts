@@ -1,0 +1,29 @@
+/** One hashing process: takes one job at a time over the IPC channel and answers it. Knows no configuration, no keys. */
+import argon2 from 'argon2';
+import type { HashingAnswer, HashingJob } from './hashing.ts';
+
+const run = async (job: HashingJob): Promise<HashingAnswer> => {
+  try {
+    if (job.kind === 'verify') {
+      return { id: job.id, matches: await argon2.verify(job.phc, job.password, { secret: Buffer.from(job.pepper) }) };
+    }
+    const phc = await argon2.hash(job.password, {
+      type: argon2.argon2id,
+      memoryCost: job.memoryKiB,
+      timeCost: job.passes,
+      parallelism: 1,
+      secret: Buffer.from(job.pepper),
+    });
+    return { id: job.id, phc };
+  } catch (error) {
+    return { id: job.id, error: error instanceof Error ? error.message : 'hashing failed' };
+  }
+};
+
+process.on('message', (job: HashingJob) => {
+  void run(job).then((answer) => process.send?.(answer));
+});
+// Ctrl-C and the service manager reach the whole process group: the parent decides when its last job is done.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+process.on('disconnect', () => process.exit(0));

@@ -1,0 +1,199 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { availableParallelism, setPriority } from 'node:os';
+import type { PasswordHashing } from '../accounts/passwords.ts';
+import type { Secret } from '../accounts/secret.ts';
+
+export type HashingSettings = {
+  readonly processes: number;
+  /** Jobs that may wait; more are refused at once, as nobody waits that long for a sign-in. */
+  readonly queue: number;
+  readonly memoryKiB: number;
+  readonly passes: number;
+};
+
+/** OWASP's and RFC 9106's lower bound for argon2id is 19 MiB with 2 passes: about 20 a second on two cores. */
+const DEFAULTS: HashingSettings = {
+  processes: Math.max(1, availableParallelism() - 1),
+  queue: 40,
+  memoryKiB: 19 * 1024,
+  passes: 2,
+};
+
+export type HashingStats = { processes: number; running: number; waiting: number; done: number; refused: number };
+
+export type Hashing = PasswordHashing & { close(): Promise<void>; stats(): HashingStats };
+
+type Work =
+  | { kind: 'hash'; password: string; pepper: Uint8Array; memoryKiB: number; passes: number }
+  | { kind: 'verify'; phc: string; password: string; pepper: Uint8Array };
+/** What goes to a hashing process. */
+export type HashingJob = Work & { id: number };
+/** What comes back from it. */
+export type HashingAnswer = { id: number } & ({ phc: string } | { matches: boolean } | { error: string });
+
+type Waiting = {
+  readonly work: Work;
+  resolve(answer: HashingAnswer): void;
+  reject(error: Error): void;
+  /** A process may die of something else; a job that kills two is not tried a third time. */
+  deaths: number;
+};
+
+type Slot = { child: ChildProcess; job: Waiting | undefined; deadline: NodeJS.Timeout | undefined };
+
+const WORKER = new URL('./hashing-worker.ts', import.meta.url);
+const NICENESS = 10;
+const JOB_DEADLINE_MS = 10_000;
+const RESTART_DELAY_MS = 250;
+
+const busy = (): Error =>
+  Object.assign(new Error('too many passwords are waiting to be hashed'), {
+    name: 'HashingBusy',
+    code: 'HASHING_BUSY',
+  });
+
+/**
+ * Passwords are hashed in processes of their own, at low priority and behind a short queue: in the server's own thread
+ * pool a hundred of them would hold up every signature and file access for seconds. A process that dies is replaced, its
+ * job tried once more.
+ */
+class HashingProcesses {
+  readonly #settings: HashingSettings;
+  readonly #slots = new Set<Slot>();
+  readonly #waiting: Waiting[] = [];
+  #nextId = 1;
+  #closed = false;
+  #done = 0;
+  #refused = 0;
+
+  constructor(settings: HashingSettings) {
+    this.#settings = settings;
+    for (let started = 0; started < settings.processes; started += 1) this.#start();
+  }
+
+  stats(): HashingStats {
+    const running = [...this.#slots].filter(({ job }) => job !== undefined).length;
+    return {
+      processes: this.#slots.size,
+      running,
+      waiting: this.#waiting.length,
+      done: this.#done,
+      refused: this.#refused,
+    };
+  }
+
+  run(work: Work): Promise<HashingAnswer> {
+    if (this.#closed) return Promise.reject(new Error('hashing is closed'));
+    const { running, waiting } = this.stats();
+    if (running + waiting >= this.#settings.processes + this.#settings.queue) {
+      this.#refused += 1;
+      return Promise.reject(busy());
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ work, resolve, reject, deaths: 0 });
+      this.#dispatch();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const { reject } of this.#waiting.splice(0)) reject(new Error('hashing is closed'));
+    await Promise.all(
+      [...this.#slots].map(
+        ({ child }) =>
+          new Promise<void>((resolve) => {
+            if (child.exitCode !== null || child.signalCode !== null) return resolve();
+            child.once('exit', () => resolve());
+            child.kill('SIGKILL');
+          }),
+      ),
+    );
+  }
+
+  #start(): void {
+    // No inherited environment or flags: the process needs none, and the environment may hold secrets.
+    const child = fork(WORKER, { execArgv: [], env: { UV_THREADPOOL_SIZE: '1' }, serialization: 'advanced' });
+    const slot: Slot = { child, job: undefined, deadline: undefined };
+    this.#slots.add(slot);
+    // Idle processes keep nobody alive; `#dispatch` holds on to the channel while a job is under way.
+    child.unref();
+    child.channel?.unref();
+    child.on('message', (answer: HashingAnswer) => this.#answered(slot, answer));
+    child.once('error', () => this.#lost(slot));
+    child.once('exit', () => this.#lost(slot));
+    try {
+      if (child.pid !== undefined) setPriority(child.pid, NICENESS);
+    } catch {
+      // It has just exited, or the platform does not allow it: slower for others, but not wrong.
+    }
+    this.#dispatch();
+  }
+
+  #dispatch(): void {
+    for (const slot of this.#slots) {
+      if (slot.job !== undefined || !slot.child.connected) continue;
+      const job = this.#waiting.shift();
+      if (job === undefined) return;
+      slot.job = job;
+      slot.child.channel?.ref();
+      slot.deadline = setTimeout(() => slot.child.kill('SIGKILL'), JOB_DEADLINE_MS);
+      // A failed sending means that the process is gone; its `exit` puts the job back.
+      slot.child.send({ ...job.work, id: this.#nextId } satisfies HashingJob, () => {});
+      this.#nextId += 1;
+    }
+  }
+
+  #release(slot: Slot): Waiting | undefined {
+    const { job } = slot;
+    clearTimeout(slot.deadline);
+    slot.job = undefined;
+    slot.child.channel?.unref();
+    return job;
+  }
+
+  #answered(slot: Slot, answer: HashingAnswer): void {
+    const job = this.#release(slot);
+    this.#done += 1;
+    if ('error' in answer) job?.reject(new Error(`hashing failed: ${answer.error}`));
+    else job?.resolve(answer);
+    this.#dispatch();
+  }
+
+  #lost(slot: Slot): void {
+    if (!this.#slots.delete(slot)) return;
+    const job = this.#release(slot);
+    if (job !== undefined) {
+      job.deaths += 1;
+      if (this.#closed || job.deaths > 1) job.reject(new Error('the hashing process ended'));
+      else this.#waiting.unshift(job);
+    }
+    if (this.#closed) return;
+    // The delay keeps a process that cannot even start from being started a thousand times a second.
+    setTimeout(() => {
+      if (!this.#closed) this.#start();
+    }, RESTART_DELAY_MS);
+  }
+}
+
+/**
+ * Starts the hashing processes. `hash` gives a PHC string (`$argon2id$v=19$m=…,t=…,p=1$…`); the pepper goes in as argon2's
+ * secret and is not part of it. Both functions reject with `HashingBusy` when the queue is full.
+ */
+export const createHashing = (settings: Partial<HashingSettings> = {}): Hashing => {
+  const { processes, queue, memoryKiB, passes } = { ...DEFAULTS, ...settings };
+  const pool = new HashingProcesses({ processes, queue, memoryKiB, passes });
+  return {
+    async hash(password: Secret, pepper: Buffer) {
+      const answer = await pool.run({ kind: 'hash', password: password.reveal(), pepper, memoryKiB, passes });
+      if (!('phc' in answer)) throw new Error('a hashing process answered something else');
+      return answer.phc;
+    },
+    async verify(phc: string, password: Secret, pepper: Buffer) {
+      const answer = await pool.run({ kind: 'verify', phc, password: password.reveal(), pepper });
+      if (!('matches' in answer)) throw new Error('a hashing process answered something else');
+      return answer.matches;
+    },
+    close: () => pool.close(),
+    stats: () => pool.stats(),
+  };
+};
