@@ -1,0 +1,146 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import Koa from 'koa';
+import type { AdapterFactory, Provider } from 'oidc-provider';
+import type { Logger } from 'pino';
+import type { Context } from '../accounts/context.ts';
+import type { PasswordHashing } from '../accounts/passwords.ts';
+import type { Town } from '../accounts/town.ts';
+import type { Mailer } from '../adapters/mail.ts';
+import { createPostgresStore } from '../adapters/oidc-store-postgres.ts';
+import { listen, type Postgres } from '../adapters/postgres.ts';
+import { createPages } from '../interactions/routes.ts';
+import type { Keys } from '../keys/keys.ts';
+import { repeat } from './background.ts';
+import { createConfiguration } from './configuration.ts';
+import { CurrentProvider } from './current-provider.ts';
+import { deliverNotices } from './deliver-notices.ts';
+import { createErrors } from './errors.ts';
+import { createGuard } from './guard.ts';
+import { deliverLogouts, queueBackchannelLogout } from './logout.ts';
+import { createLogoutPages } from './logout-pages.ts';
+import { leaveForm, securityHeaders } from './navigation.ts';
+import { Registrations } from './registrations.ts';
+import { providerAdapter } from './storage.ts';
+
+const SECOND = 1000;
+const PURGE_BATCH = 1000;
+
+export type AppDeps = {
+  issuer: URL;
+  /** CIDR ranges of proxies whose forwarding headers are believed. */
+  trustedProxies: readonly string[];
+  postgres: Postgres;
+  /** For LISTEN, which needs a connection of its own. */
+  databaseUrl: string;
+  keys: Keys;
+  town: Town;
+  hashing: PasswordHashing;
+  mailer: Mailer;
+  log: Logger;
+  now?: () => Date;
+  /** Given by the sandbox's own entry only; production has no way to set it. */
+  sandbox?: { inboxUrl: string };
+};
+
+export type App = {
+  handler: (req: IncomingMessage, res: ServerResponse) => void;
+  /** The oidc-provider instance in use. */
+  provider: () => Provider;
+  /** Stops the background work; requests under way are the HTTP server's business. */
+  close: () => Promise<void>;
+};
+
+/** Puts the provider together: protocol, pages, background work. Opens nothing but the LISTEN connection. */
+export async function createApp(deps: AppDeps): Promise<App> {
+  const { issuer, postgres, keys, town, log } = deps;
+  const now = deps.now ?? (() => new Date());
+  const context = (): Context => ({ db: postgres.knex, now, keys, actor: { kind: 'system', part: 'provider' } });
+  const store = createPostgresStore({ pool: postgres.pool, keys, now });
+  const registrations = new Registrations(context, issuer);
+  await registrations.load();
+
+  const errors = createErrors({ town, log, sandbox: deps.sandbox });
+  const adapter: AdapterFactory = (model) => providerAdapter(model, store, registrations);
+  const current = new CurrentProvider({
+    issuer,
+    context,
+    configuration: (jwks) =>
+      createConfiguration({
+        issuer,
+        town,
+        keys,
+        context,
+        registrations,
+        adapter,
+        jwks,
+        logoutPages: createLogoutPages({ town, sandbox: deps.sandbox }),
+        renderError: errors.render,
+        allowPrivateAddresses: deps.sandbox !== undefined,
+      }),
+    equip(provider) {
+      queueBackchannelLogout(provider, context, () => logouts.wake());
+      provider.use(errors.boundary);
+      provider.use(leaveForm({ town, sandbox: deps.sandbox }));
+      errors.listen(provider);
+    },
+  });
+
+  const notices = repeat('notices', SECOND, log, () => deliverNotices(context(), deps.mailer, log));
+  const logouts = repeat('logouts', SECOND, log, () => deliverLogouts(current.instance, context(), log));
+  const signing = repeat('signing keys', 30 * SECOND, log, () => current.refresh());
+  const registered = repeat('registrations', 30 * SECOND, log, () => registrations.load());
+  const purge = repeat('purge', 60 * SECOND, log, () => store.purgeExpired(PURGE_BATCH));
+  const tasks = [notices, logouts, signing, registered, purge];
+  await current.refresh();
+  const listening = await listen(deps.databaseUrl, ['registrations', 'signing_keys'], (channel) => {
+    if (channel === 'registrations') registered.wake();
+    else signing.wake();
+  });
+
+  const pages = createPages({
+    provider: () => current.instance,
+    context,
+    hashing: deps.hashing,
+    fleeting: store.fleeting,
+    town,
+    issuer,
+    rp: { id: issuer.hostname, origin: issuer.origin, name: town.name.de },
+    registration: async (clientId) => registrations.find(clientId),
+    registrations: async () => registrations.all(),
+    clientAddress: (ctx) => String(ctx.state.address),
+    defaults: { minPasswordLength: 15 },
+    log,
+    ...(deps.sandbox && { sandbox: deps.sandbox }),
+  });
+
+  const koa = new Koa({ proxy: true });
+  koa.use(async (ctx, next) => {
+    ctx.state.address = addresses.get(ctx.req);
+    securityHeaders(ctx, issuer);
+    await next();
+  });
+  koa.on('error', (error) => log.error({ err: error }, 'request failed'));
+  koa.use(errors.boundary);
+  koa.use(pages);
+  koa.use(async (ctx) => {
+    ctx.respond = false;
+    await store.inRequest(() => current.handler(ctx.req, ctx.res));
+  });
+
+  const guard = createGuard(issuer, deps.trustedProxies);
+  const addresses = new WeakMap<IncomingMessage, string>();
+  const handle = koa.callback();
+  return {
+    handler(req, res) {
+      const address = guard(req, res);
+      if (address === undefined) return;
+      addresses.set(req, address);
+      handle(req, res);
+    },
+    provider: () => current.instance,
+    async close() {
+      await Promise.all(tasks.map((task) => task.stop()));
+      await listening.close();
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import type { Registration } from '../accounts/town.ts';
+
+/** OAuth client metadata (RFC 7591) as oidc-provider reads it, with our own additions. */
+export type ClientMetadata = Record<string, unknown> & { client_id: string };
+
+/** Our additions to the standard metadata; oidc-provider must be told of each. */
+export const EXTRA_CLIENT_METADATA = ['organisation', 'secret_hashes'] as const;
+
+const GRANT_TYPES: Record<Registration['kind'], readonly string[]> = {
+  web: ['authorization_code'],
+  spa: ['authorization_code'],
+  native: ['authorization_code'],
+  device: ['urn:ietf:params:oauth:grant-type:device_code'],
+  api: ['client_credentials'],
+};
+
+/** Authentication methods that compare a secret. */
+const SECRET_METHODS = new Set(['client_secret_basic', 'client_secret_post']);
+
+/**
+ * The sector that pairwise subjects belong to is the organisation (OpenID Connect Core §8.1 leaves the choice to the
+ * provider). The URI is a name only and never fetched; two organisations never share one.
+ */
+export const sectorIdentifierUri = (organisation: string, issuer: URL): string =>
+  `https://${organisation}.sector.${issuer.hostname}/`;
+
+/** Translates a registration. Secrets stay hashes: oidc-provider never learns a plain one. */
+export function clientMetadata(
+  registration: Registration,
+  secretHashes: readonly string[],
+  issuer: URL,
+): ClientMetadata {
+  const grantTypes = [...GRANT_TYPES[registration.kind]];
+  if (registration.refreshTokens) grantTypes.push('refresh_token');
+  return {
+    client_id: registration.clientId,
+    client_name: registration.name.de,
+    application_type: registration.kind === 'native' || registration.kind === 'device' ? 'native' : 'web',
+    grant_types: grantTypes,
+    response_types: grantTypes.includes('authorization_code') ? ['code'] : [],
+    redirect_uris: [...registration.redirectUris],
+    post_logout_redirect_uris: [...registration.postLogoutRedirectUris],
+    token_endpoint_auth_method: registration.authMethod,
+    subject_type: 'pairwise',
+    sector_identifier_uri: sectorIdentifierUri(registration.organisation, issuer),
+    id_token_signed_response_alg: 'ES256',
+    organisation: registration.organisation,
+    secret_hashes: [...secretHashes],
+    // oidc-provider demands a value; `compareClientSecret` (configuration.ts) never looks at it.
+    ...(SECRET_METHODS.has(registration.authMethod) && { client_secret: 'only-hashes-are-stored' }),
+    ...(registration.initiateLoginUri !== undefined && { initiate_login_uri: registration.initiateLoginUri }),
+    ...(registration.homepage !== undefined && { client_uri: registration.homepage }),
+    ...(registration.backchannelLogoutUri !== undefined && {
+      backchannel_logout_uri: registration.backchannelLogoutUri,
+      backchannel_logout_session_required: true,
+    }),
+    ...(registration.jwks !== undefined && { jwks: registration.jwks }),
+    ...(registration.jwksUri !== undefined && { jwks_uri: registration.jwksUri }),
+  };
+}

@@ -1,0 +1,172 @@
+import type { AdapterFactory, Client, Configuration, JWKS, KoaContextWithOIDC } from 'oidc-provider';
+import { errors } from 'oidc-provider';
+import { CLAIM_CATALOGUE, SCOPE_CLAIMS } from '../accounts/claims.ts';
+import { secretMatches } from '../accounts/clients.ts';
+import type { Context } from '../accounts/context.ts';
+import type { Town } from '../accounts/town.ts';
+import type { Keys } from '../keys/keys.ts';
+import { findAccount } from './claims.ts';
+import { EXTRA_CLIENT_METADATA } from './client-metadata.ts';
+import { cookieSigning } from './cookie-signing.ts';
+import { loadExistingGrant } from './grants.ts';
+import type { LogoutPages } from './logout.ts';
+import { outboundFetch } from './outbound.ts';
+import { createPolicy } from './policy.ts';
+import type { Registrations } from './registrations.ts';
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** Lifetimes in seconds. A session ends `SESSION_IDLE` after its last use and never lives longer than `SESSION_MAX`. */
+export const SESSION_MAX_SECONDS = 12 * HOUR;
+export const SESSION_IDLE_SECONDS = HOUR;
+const REFRESH_TOKEN_SECONDS = 30 * DAY;
+
+const SIGNING_ALGORITHMS = ['ES256', 'PS256', 'EdDSA'] as const;
+
+export type ConfigurationParts = {
+  issuer: URL;
+  town: Town;
+  keys: Keys;
+  context: () => Context;
+  registrations: Registrations;
+  adapter: AdapterFactory;
+  jwks: JWKS;
+  logoutPages: LogoutPages;
+  renderError: NonNullable<Configuration['renderError']>;
+  /** Outbound requests may reach private addresses: only where services live beside the provider. */
+  allowPrivateAddresses: boolean;
+};
+
+const organisationOf = (client: Client): string => String(client.organisation);
+
+const epochSeconds = (): number => Math.floor(Date.now() / 1000);
+
+function sessionSeconds(_ctx: KoaContextWithOIDC, session: { loginTs?: number | undefined }): number {
+  if (session.loginTs === undefined) return SESSION_IDLE_SECONDS;
+  const left = session.loginTs + SESSION_MAX_SECONDS - epochSeconds();
+  return Math.max(1, Math.min(SESSION_IDLE_SECONDS, left));
+}
+
+/** The settings of oidc-provider; each one that is not obvious says why. */
+export function createConfiguration(parts: ConfigurationParts): Configuration {
+  const { issuer, keys, registrations, context } = parts;
+  const secure = issuer.protocol === 'https:';
+  const cookie = { httpOnly: true, sameSite: 'lax', secure, signed: true, overwrite: true } as const;
+  const refreshes = (client: Client): boolean => registrations.find(client.clientId)?.refreshTokens === true;
+
+  return {
+    adapter: parts.adapter,
+    jwks: parts.jwks,
+    findAccount: findAccount(context, registrations, parts.town),
+    loadExistingGrant: loadExistingGrant(context, registrations),
+    renderError: parts.renderError,
+    interactions: { policy: createPolicy(), url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
+    routes: { userinfo: '/userinfo' },
+
+    responseTypes: ['code'],
+    subjectTypes: ['pairwise'],
+    // Called without a context for logout tokens: it may depend on nothing but account and client.
+    pairwiseIdentifier: (_ctx, account, client) => keys.subject(organisationOf(client), account),
+    sectorIdentifierUriValidate: () => false,
+    scopes: ['openid', ...Object.keys(SCOPE_CLAIMS)],
+    claims: {
+      acr: null,
+      amr: null,
+      auth_time: null,
+      iss: null,
+      sid: null,
+      openid: ['sub'],
+      ...SCOPE_CLAIMS,
+      ...Object.fromEntries(Object.keys(CLAIM_CATALOGUE).map((claim) => [claim, null])),
+    },
+    conformIdTokenClaims: true,
+    discovery: {
+      claims_locales_supported: parts.town.languages,
+      ui_locales_supported: parts.town.languages,
+      op_policy_uri: parts.town.pages.privacy,
+      service_documentation: new URL('/entwickler', issuer).href,
+    },
+
+    clientDefaults: { id_token_signed_response_alg: 'ES256', subject_type: 'pairwise' },
+    extraClientMetadata: { properties: [...EXTRA_CLIENT_METADATA] },
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    clientBasedCORS: (_ctx, origin, client) =>
+      registrations.find(client.clientId)?.corsOrigins.includes(origin) === true,
+    allowOmittingSingleRegisteredRedirectUri: false,
+    acceptQueryParamAccessTokens: false,
+    enableHttpPostMethods: false,
+    pkce: {
+      required: (_ctx, client) => {
+        const exemption = registrations.find(client.clientId)?.pkceExemption;
+        return exemption === undefined || context().now() > new Date(exemption.until);
+      },
+    },
+    // RFC 9700 §2.5 and CVE-2025-27370: exactly the issuer, as a string; an array or the token URL could be replayed here.
+    assertJwtClientAuthClaimsAndHeader: (_ctx, claims) => {
+      if (claims.aud !== issuer.origin) throw new errors.InvalidClientAuth('audience (aud) must equal the issuer');
+    },
+    enabledJWA: {
+      clientAuthSigningAlgValues: [...SIGNING_ALGORITHMS],
+      idTokenSigningAlgValues: [...SIGNING_ALGORITHMS],
+      userinfoSigningAlgValues: [...SIGNING_ALGORITHMS],
+      introspectionSigningAlgValues: [...SIGNING_ALGORITHMS],
+      authorizationSigningAlgValues: [...SIGNING_ALGORITHMS],
+      requestObjectSigningAlgValues: [...SIGNING_ALGORITHMS],
+      dPoPSigningAlgValues: ['ES256', 'EdDSA'],
+    },
+
+    clockTolerance: 5,
+    cookies: {
+      // Interaction cookies carry a path, which `__Host-` forbids; without TLS neither prefix is accepted by browsers.
+      names: secure
+        ? { session: '__Host-session', interaction: '__Secure-interaction', resume: '__Secure-resume' }
+        : { session: 'session', interaction: 'interaction', resume: 'resume' },
+      long: cookie,
+      short: cookie,
+      keys: cookieSigning(keys.cookieKeys),
+    },
+    ttl: {
+      AuthorizationCode: MINUTE,
+      AccessToken: 10 * MINUTE,
+      ClientCredentials: 10 * MINUTE,
+      IdToken: 10 * MINUTE,
+      Interaction: 30 * MINUTE,
+      Session: sessionSeconds,
+      Grant: (ctx) => (ctx.oidc.client !== undefined && refreshes(ctx.oidc.client) ? REFRESH_TOKEN_SECONDS : SESSION_MAX_SECONDS) + HOUR,
+      // Absolute: a rotated token never lives longer than the one it replaces.
+      RefreshToken: (ctx) => ctx.oidc?.entities.RotatedRefreshToken?.remainingTTL ?? REFRESH_TOKEN_SECONDS,
+    },
+    issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token') && refreshes(client),
+    // An app stays signed in when the browser's session ends; everything else ends with it.
+    expiresWithSession: (ctx) => ctx.oidc.client !== undefined && !refreshes(ctx.oidc.client),
+    rotateRefreshToken: (ctx) => {
+      const { RefreshToken: token, Client: client } = ctx.oidc.entities;
+      return client?.clientAuthMethod === 'none' && token?.isSenderConstrained() === false;
+    },
+
+    features: {
+      devInteractions: { enabled: false },
+      claimsParameter: { enabled: true },
+      backchannelLogout: { enabled: true },
+      rpInitiatedLogout: { enabled: true, ...parts.logoutPages },
+      revocation: { enabled: true },
+      introspection: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+      },
+      pushedAuthorizationRequests: { enabled: true },
+      dPoP: { enabled: true },
+      resourceIndicators: { enabled: false },
+    },
+    fetch: outboundFetch(parts.allowPrivateAddresses),
+    fetchResponseBodyLimits: { jwks_uri: 64 * 1024, sector_identifier_uri: 64 * 1024 },
+  };
+}
+
+/** Client secrets are stored hashed; this is the one comparison that oidc-provider makes with one. */
+export function compareHashedSecret(this: Client, actual: string): boolean {
+  const { secret_hashes: hashes } = this as Client & { secret_hashes?: unknown };
+  return Array.isArray(hashes) && secretMatches(hashes.map(String), actual);
+}

@@ -1,0 +1,59 @@
+import { type Configuration, Provider } from 'oidc-provider';
+import type { Context } from '../accounts/context.ts';
+import * as signingKeys from '../accounts/signing-keys.ts';
+import { compareHashedSecret } from './configuration.ts';
+
+type CurrentProviderParts = {
+  issuer: URL;
+  context: () => Context;
+  configuration: (jwks: { keys: object[] }) => Configuration;
+  /** Attaches middleware and listeners to each new instance. */
+  equip: (provider: Provider) => void;
+};
+
+type RequestHandler = ReturnType<Provider['callback']>;
+
+/**
+ * The oidc-provider instance in use. Its key store is built in its constructor, so new signing keys mean a new instance;
+ * requests under way end on the instance they began with.
+ */
+export class CurrentProvider {
+  #provider: Provider | undefined;
+  #handler: RequestHandler | undefined;
+  #keys = '';
+  readonly #parts: CurrentProviderParts;
+
+  constructor(parts: CurrentProviderParts) {
+    this.#parts = parts;
+  }
+
+  get instance(): Provider {
+    if (this.#provider === undefined) throw new Error('the provider has no signing keys yet');
+    return this.#provider;
+  }
+
+  get handler(): RequestHandler {
+    if (this.#handler === undefined) throw new Error('the provider has no signing keys yet');
+    return this.#handler;
+  }
+
+  /** Creates the keys that are due, reads those in force and builds a new instance if they changed. */
+  async refresh(): Promise<void> {
+    const ctx = this.#parts.context();
+    await signingKeys.ensure(ctx);
+    const keys = await signingKeys.load(ctx);
+    const fingerprint = keys.map(({ kid, state }) => `${kid} ${state}`).join('\n');
+    if (fingerprint === this.#keys) return;
+
+    const { issuer, configuration, equip } = this.#parts;
+    const jwks = { keys: keys.map(({ kid, alg, privateJwk }) => ({ ...privateJwk, kid, alg, use: 'sig' })) };
+    const provider = new Provider(issuer.origin, configuration(jwks));
+    // The guard in http.ts has replaced what came from outside by what the issuer says.
+    provider.proxy = true;
+    provider.Client.prototype.compareClientSecret = compareHashedSecret;
+    equip(provider);
+    this.#provider = provider;
+    this.#handler = provider.callback();
+    this.#keys = fingerprint;
+  }
+}

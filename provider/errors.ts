@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto';
+import type Koa from 'koa';
+import { type ErrorOut, errors as oidcErrors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import type { Logger } from 'pino';
+import type { Town } from '../accounts/town.ts';
+import { type ErrorKind, kindOfStatus } from '../interactions/errors.view.ts';
+import { sendError, shellOf } from '../interactions/http.ts';
+import { meansUnavailable, RETRY_AFTER_SECONDS, ServiceUnavailable } from './availability.ts';
+
+type ErrorParts = { town: Town; log: Logger; sandbox: { inboxUrl: string } | undefined };
+
+/** Errors that say something about the service's request, not about what the citizen did. */
+const CLIENT_ERRORS = new Set(['invalid_client', 'invalid_redirect_uri', 'unauthorized_client', 'invalid_request_uri']);
+
+function kindOf(code: string, status: number, error: unknown): ErrorKind {
+  if (error instanceof oidcErrors.SessionNotFound) return 'expired';
+  if (CLIENT_ERRORS.has(code) || (code === 'invalid_request' && status === 400)) return 'client';
+  return kindOfStatus(status);
+}
+
+/** The error pages of everything that is not in interactions/, and what is logged of errors. */
+export function createErrors({ town, log, sandbox }: ErrorParts) {
+  const shell = (ctx: Koa.Context, uiLocales?: unknown) =>
+    shellOf(ctx, { town, ...(sandbox && { sandbox }) }, uiLocales);
+
+  const unavailable = (ctx: Koa.Context): void => {
+    ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
+    if (ctx.accepts('json', 'html') === 'html') {
+      sendError(ctx, shell(ctx), { kind: 'unavailable', status: 503, code: 'temporarily_unavailable' });
+    } else {
+      ctx.status = 503;
+      ctx.body = { error: 'temporarily_unavailable' };
+    }
+  };
+
+  const failed = (ctx: Koa.Context, error: unknown): void => {
+    const reference = randomBytes(6).toString('hex');
+    log.error({ reference, err: error }, 'request failed');
+    if (ctx.accepts('json', 'html') === 'html') {
+      sendError(ctx, shell(ctx), { kind: 'internal', status: 500, code: 'server_error', reference });
+    } else {
+      ctx.status = 500;
+      ctx.body = { error: 'server_error', reference };
+    }
+  };
+
+  return {
+    /** oidc-provider's `renderError`: an error that cannot go back to the service by redirect. */
+    render(ctx: KoaContextWithOIDC, out: ErrorOut, error: unknown): void {
+      const { status } = ctx;
+      if (error instanceof ServiceUnavailable) {
+        unavailable(ctx);
+        return;
+      }
+      if (status >= 500) {
+        failed(ctx, error);
+        return;
+      }
+      const detail = [out.error_description, (error as { error_detail?: string }).error_detail];
+      sendError(ctx, shell(ctx, ctx.oidc?.params?.['ui_locales']), {
+        kind: kindOf(out.error, status, error),
+        status,
+        code: out.error,
+        detail: [...new Set(detail)].filter((part) => part !== undefined && part !== '').join(' · ') || undefined,
+      });
+    },
+
+    /** Goes around everything: an outage becomes a 503, a bug a 500 with a reference, an unknown address a page. */
+    async boundary(ctx: Koa.Context, next: () => Promise<void>): Promise<void> {
+      try {
+        await next();
+      } catch (error) {
+        if (meansUnavailable(error)) unavailable(ctx);
+        else failed(ctx, error);
+        return;
+      }
+      if (ctx.status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
+      if (ctx.status === 404 && ctx.body == null && ctx.accepts('json', 'html') === 'html') {
+        sendError(ctx, shell(ctx), { kind: 'notFound', status: 404, code: 'not_found' });
+      }
+    },
+
+    /** Logs what oidc-provider would only emit. */
+    listen(provider: Provider): void {
+      provider.on('server_error', (_ctx, error) => {
+        if (!meansUnavailable(error)) log.error({ err: error }, 'oidc-provider failed');
+      });
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import { requestedClaims } from '../accounts/claims.ts';
+import * as consents from '../accounts/consents.ts';
+import type { Context } from '../accounts/context.ts';
+import { parseAccountId, parseClientId } from '../accounts/ids.ts';
+import { available } from './availability.ts';
+import type { Registrations } from './registrations.ts';
+
+const covers = (encountered: Iterable<string>, wanted: readonly string[]): boolean => {
+  const seen = new Set(encountered);
+  return wanted.every((item) => seen.has(item));
+};
+
+/**
+ * Turns the citizen's consent into oidc-provider's Grant. No consent, or one for an older registration, gives no grant:
+ * the policy then asks the citizen. A service that gets nothing but a pseudonym needs none.
+ *
+ * The grant says which scopes and claims may be asked for; what is given is decided when claims are read, from the
+ * consent itself (claims.ts).
+ */
+export const loadExistingGrant =
+  (context: () => Context, registrations: Registrations) => async (ctx: KoaContextWithOIDC) => {
+    const { client, session, provider, params } = ctx.oidc;
+    const account = parseAccountId(session?.accountId);
+    const clientId = parseClientId(client?.clientId);
+    const registration = registrations.find(client?.clientId ?? '');
+    if (session === undefined || account === undefined || clientId === undefined || registration === undefined) {
+      return undefined;
+    }
+
+    const requested = requestedClaims(registration, String(params?.scope ?? ''), params?.claims as string | undefined);
+    if (requested.length > 0) {
+      const consent = await available(() => consents.find(context(), account, clientId));
+      if (consents.isDue(consent, registration, requested)) return undefined;
+    }
+
+    const scopes = [...ctx.oidc.requestParamOIDCScopes];
+    const claims = [...ctx.oidc.requestParamClaims];
+    const grantId = session.grantIdFor(clientId);
+    const existing = grantId === undefined ? undefined : await provider.Grant.find(grantId);
+    if (
+      existing?.accountId === account &&
+      covers(existing.getOIDCScopeEncountered().split(' '), scopes) &&
+      covers(existing.getOIDCClaimsEncountered(), claims)
+    ) {
+      return existing;
+    }
+    const grant =
+      existing?.accountId === account ? existing : new provider.Grant({ accountId: account, clientId });
+    grant.addOIDCScope(scopes.join(' '));
+    if (claims.length > 0) grant.addOIDCClaims(claims);
+    await grant.save();
+    return grant;
+  };

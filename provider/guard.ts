@@ -1,0 +1,81 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import ipaddr from 'ipaddr.js';
+
+type Network = ReturnType<typeof ipaddr.parseCIDR>;
+
+/** Headers that only a trusted proxy may set, and that nothing behind this guard reads from outside. */
+const FORWARDING_HEADERS = [
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-proto',
+  'x-forwarded-prefix',
+  'x-real-ip',
+  'x-original-url',
+  'x-rewrite-url',
+] as const;
+
+/** Paths that monitoring asks for by address, without knowing the issuer's name. */
+const HOSTLESS_PATHS = new Set(['/healthz', '/readyz']);
+
+const within = (address: string, networks: readonly Network[]): boolean => {
+  if (!ipaddr.isValid(address)) return false;
+  const parsed = ipaddr.process(address);
+  return networks.some(([range, bits]) => range.kind() === parsed.kind() && parsed.match(range, bits));
+};
+
+/**
+ * Finds the citizen's address: the last hop in `X-Forwarded-For` that is no trusted proxy, and only when the peer itself
+ * is one. Whatever else stands in the header was written by the client.
+ */
+export function clientAddress(peer: string, forwardedFor: string | undefined, trusted: readonly Network[]): string {
+  let address = peer;
+  const hops = (forwardedFor ?? '').split(',').map((hop) => hop.trim());
+  while (within(address, trusted)) {
+    const hop = hops.pop();
+    if (hop === undefined || !ipaddr.isValid(hop)) break;
+    address = hop;
+  }
+  return ipaddr.isValid(address) ? ipaddr.process(address).toString() : 'unknown';
+}
+
+const refuse = (res: ServerResponse, status: number, text: string): void => {
+  res.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
+  res.end(`${text}\n`);
+};
+
+/**
+ * The first look at a request. A host other than the issuer's is refused (links, redirects and cookies always follow the
+ * issuer), and what the request says about its own origin is replaced by what the operator configured.
+ *
+ * @param trustedProxies CIDR ranges whose `X-Forwarded-For` is believed
+ * @returns the guard: the citizen's address, or undefined when it has answered the request itself
+ */
+export function createGuard(issuer: URL, trustedProxies: readonly string[]) {
+  const trusted = trustedProxies.map((range) => ipaddr.parseCIDR(range));
+  const scheme = issuer.protocol.slice(0, -1);
+
+  return (req: IncomingMessage, res: ServerResponse): string | undefined => {
+    const url = req.url ?? '';
+    // An absolute-form target would become the base of every URL that Koa builds.
+    if (!url.startsWith('/')) {
+      refuse(res, 400, 'bad_request_target: the request target must be a path');
+      return undefined;
+    }
+    const [path = ''] = url.split('?', 1);
+    if (req.headers.host !== issuer.host && !HOSTLESS_PATHS.has(path)) {
+      refuse(res, 421, `unknown_host: this server answers for ${issuer.origin} only`);
+      return undefined;
+    }
+    const address = clientAddress(
+      req.socket.remoteAddress ?? '',
+      ([] as string[]).concat(req.headers['x-forwarded-for'] ?? []).join(','),
+      trusted,
+    );
+    for (const name of FORWARDING_HEADERS) delete req.headers[name];
+    req.headers.host = issuer.host;
+    req.headers['x-forwarded-proto'] = scheme;
+    return address;
+  };
+}

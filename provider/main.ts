@@ -1,0 +1,66 @@
+import { readConfig } from '../adapters/config.ts';
+import { createHashing } from '../adapters/hashing.ts';
+import { createLog } from '../adapters/log.ts';
+import { createMailer } from '../adapters/mail.ts';
+import { connect, migrate } from '../adapters/postgres.ts';
+import { loadTown } from '../adapters/town.ts';
+import { parseKeyRing } from '../keys/key-ring.ts';
+import { createKeys } from '../keys/keys.ts';
+import { createApp } from './app.ts';
+import { serve } from './serve.ts';
+
+const MIGRATIONS = new URL('../infra/migrations/', import.meta.url).pathname;
+
+/** Says on standard error why the provider does not start, each reason on a line of its own. */
+function refuseToStart(reasons: readonly string[]): never {
+  process.stderr.write(`The provider does not start:\n${reasons.map((reason) => `  - ${reason}\n`).join('')}`);
+  process.exit(1);
+}
+
+const config = readConfig(process.env, parseKeyRing);
+if ('faults' in config) refuseToStart(config.faults);
+const loaded = loadTown(config.townFile);
+if ('faults' in loaded) {
+  refuseToStart(loaded.faults.map(({ file, line, column, reason }) => `${file}:${line}:${column} ${reason}`));
+}
+
+const log = createLog(config.logLevel);
+try {
+  await migrate(config.databaseUrl, MIGRATIONS);
+} catch (error) {
+  refuseToStart([`DATABASE_URL: ${(error as Error).message}`]);
+}
+const postgres = connect(config.databaseUrl, { applicationName: 'stadtschluessel', max: 10 });
+const hashing = createHashing();
+const mailer = createMailer(config.smtpUrl, {
+  name: loaded.town.name.de,
+  address: loaded.town.contact.email,
+});
+const app = await createApp({
+  issuer: config.issuer,
+  trustedProxies: config.trustedProxies,
+  postgres,
+  databaseUrl: config.databaseUrl,
+  keys: createKeys(config.keyRing),
+  town: loaded.town,
+  hashing,
+  mailer,
+  log,
+});
+const served = await serve(app, config.host, config.port, log).catch((error: NodeJS.ErrnoException) =>
+  refuseToStart([
+    error.code === 'EADDRINUSE' ? `PORT: ${config.port} is taken; stop what listens there or set another.` : String(error),
+  ]),
+);
+
+let stopping = false;
+const stop = async (): Promise<void> => {
+  if (stopping) process.exit(1);
+  stopping = true;
+  await served.stop();
+  await hashing.close();
+  mailer.close();
+  await postgres.close();
+};
+process.on('SIGTERM', stop);
+process.on('SIGINT', stop);
