@@ -6,6 +6,7 @@ const MAX_DEPTH = 6;
 const MAX_ITEMS = 50;
 const SENSITIVE_NAME =
   /passw|secret|token|cookie|authorization|credential|assertion|verifier|pepper|^code$|user_?code|private|email|e_?mail|kennung|^to$|given_?name|family_?name|birth|address_?line/i;
+const STATEMENT = /^\s*(select|insert|update|delete|with|merge|begin|commit|savepoint)\b/i;
 const JWT = /\beyJ[\w-]{5,}\.[\w-]+\.?[\w-]*/g;
 const EMAIL = /[^\s@<>"'(),;:=]+@[^\s@<>"'(),;:=]+\.[a-z]{2,}/gi;
 const URL_CREDENTIALS = /([a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi;
@@ -78,11 +79,10 @@ const harmlessError = (error: Error, depth: number): Record<string, unknown> => 
   };
 };
 
-/** A database error's message comes behind the statement, which may show values. */
-const messageOf = (error: Error): string => {
-  if (!('severity' in error)) return error.message;
-  const start = error.message.lastIndexOf(' - ');
-  return start === -1 ? error.message : error.message.slice(start + 3);
+/** The query builder puts the statement, values and all, before the database's own message. */
+const messageOf = ({ message }: Error): string => {
+  const start = STATEMENT.test(message) ? message.lastIndexOf(' - ') : -1;
+  return start === -1 ? message : message.slice(start + 3);
 };
 
 const harmlessText = (text: string): string =>

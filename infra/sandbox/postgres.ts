@@ -11,6 +11,8 @@ export type EmbeddedPostgres = {
   readonly url: string;
   /** The data folder. */
   readonly folder: string;
+  /** Settles when Postgres ends, asked to or not. */
+  readonly ended: Promise<void>;
   /** Fast, clean shutdown: open connections are closed, everything is on disk. */
   stop(): Promise<void>;
 };
@@ -43,7 +45,7 @@ export const startPostgres = async (home: string, password: string): Promise<Emb
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePort();
     const outcome = await launch(binaries, folder, port, owner);
-    if ('stop' in outcome) return { url: `postgres://${USER}:${password}@127.0.0.1:${port}/${DATABASE}`, folder, stop: outcome.stop };
+    if ('stop' in outcome) return { url: `postgres://${USER}:${password}@127.0.0.1:${port}/${DATABASE}`, folder, ...outcome };
     // Between asking for a free port and using it, another process may have taken it.
     if (outcome.log.includes('could not bind') && attempt < 3) continue;
     throw explain(outcome.log, folder);
@@ -185,7 +187,7 @@ const launch = async (
   folder: string,
   port: number,
   owner: Owner | undefined,
-): Promise<{ stop: () => Promise<void> } | { log: string }> => {
+): Promise<Pick<EmbeddedPostgres, 'ended' | 'stop'> | { log: string }> => {
   const settings = ['listen_addresses=127.0.0.1', `port=${port}`, 'unix_socket_directories=', 'max_connections=100', 'lc_messages=C'];
   // A laptop's memory, and little to write before anything has happened.
   settings.push('shared_buffers=64MB', 'min_wal_size=32MB', 'max_wal_size=256MB', 'log_checkpoints=off');
@@ -213,7 +215,10 @@ const launch = async (
       resolve(false);
     });
   });
-  if (started) return { stop: () => end(child) };
+  if (started) {
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    return { ended, stop: () => end(child) };
+  }
   child.kill('SIGKILL');
   return { log };
 };

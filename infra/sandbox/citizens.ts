@@ -1,0 +1,107 @@
+import * as accounts from '../../accounts/accounts.ts';
+import * as attributes from '../../accounts/attributes.ts';
+import { type Context, inTransaction } from '../../accounts/context.ts';
+import { parseEmail } from '../../accounts/email.ts';
+import { hashNew, type PasswordHashing } from '../../accounts/passwords.ts';
+import { Secret } from '../../accounts/secret.ts';
+import type { Town } from '../../accounts/town.ts';
+import type { SandboxFolder } from './folder.ts';
+
+/** A test citizen as the terminal shows it. */
+export type TestCitizen = { readonly name: string; readonly identifier: string; readonly password: string; readonly about: string };
+
+type Draft = {
+  readonly key: string;
+  readonly given: string;
+  readonly family: string;
+  readonly birthdate: string;
+  readonly email?: string;
+  readonly password: string;
+  readonly language: string;
+  readonly street: string;
+  /** Where the citizen lives if not in the town. */
+  readonly elsewhere?: { readonly postal_code: string; readonly locality: string };
+  readonly about: string;
+};
+
+/** Nobody is called that; example.org receives no mail (RFC 2606 §3). */
+const DRAFTS: readonly Draft[] = [
+  {
+    key: 'wiebke',
+    given: 'Wiebke',
+    family: 'Lindenhoff',
+    birthdate: '1987-03-14',
+    email: 'wiebke.lindenhoff@example.org',
+    password: 'kornblumen am wegrand',
+    language: 'de',
+    street: 'Musterweg 7',
+    about: 'with e-mail, lives in town',
+  },
+  {
+    key: 'ottokar',
+    given: 'Ottokar',
+    family: 'Brockmeyhus',
+    birthdate: '1941-11-02',
+    password: 'drei tassen kaffee',
+    language: 'de',
+    street: 'Beispielgasse 12',
+    about: 'without e-mail: Bürgerkennung, 84 years and more',
+  },
+  {
+    key: 'deniz',
+    given: 'Deniz',
+    family: 'Yildizkaya',
+    birthdate: '2012-06-20',
+    email: 'deniz.yildizkaya@example.org',
+    password: 'skateboard und regen',
+    language: 'en',
+    street: 'Teststraße 3',
+    elsewhere: { postal_code: '33397', locality: 'Rietberg' },
+    about: 'under age, lives elsewhere, English',
+  },
+];
+
+/** Registers the test citizens through the domain's own functions; those who are there stay as they are. */
+export const ensureCitizens = (
+  ctx: Context,
+  hashing: PasswordHashing,
+  town: Town,
+  folder: SandboxFolder,
+): Promise<TestCitizen[]> => Promise.all(DRAFTS.map((draft) => ensureCitizen(ctx, hashing, town, folder, draft)));
+
+const ensureCitizen = async (
+  ctx: Context,
+  hashing: PasswordHashing,
+  town: Town,
+  folder: SandboxFolder,
+  draft: Draft,
+): Promise<TestCitizen> => {
+  const shown = { name: `${draft.given} ${draft.family}`, password: draft.password, about: draft.about };
+  const known = draft.email ?? folder.kennung(draft.key);
+  if (known !== undefined && (await accounts.findByIdentifier(ctx, known)) !== undefined) return { ...shown, identifier: known };
+
+  const hash = await hashNew(ctx, hashing, new Secret(draft.password));
+  const email = draft.email === undefined ? undefined : parseEmail(draft.email);
+  const language = town.languages.includes(draft.language) ? draft.language : (town.languages[0] ?? 'de');
+  // One transaction, so that an interrupted start leaves no citizen without a name.
+  const kennung = await inTransaction(ctx, async (tx) => {
+    const registered = await accounts.register(tx, {
+      town,
+      language,
+      ...(email !== undefined && { email }),
+      credential: { kind: 'password', hash },
+    });
+    if (registered.outcome !== 'registered') throw new Error(`test citizen ${draft.key}: ${registered.outcome}`);
+    const { given: given_name, family: family_name, birthdate } = draft;
+    const address = { street_address: draft.street, ...(draft.elsewhere ?? home(town)), country: 'Deutschland' };
+    await attributes.record(tx, registered.account, { given_name, family_name, birthdate, address }, 'counter');
+    return registered.kennung;
+  });
+  if (draft.email === undefined) folder.keepKennung(draft.key, kennung);
+  return { ...shown, identifier: draft.email ?? kennung };
+};
+
+const home = (town: Town): { postal_code: string; locality: string } => ({
+  postal_code: /\b\d{5}\b/.exec(town.office.address)?.[0] ?? '12345',
+  locality: town.name.de,
+});

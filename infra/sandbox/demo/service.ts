@@ -1,0 +1,245 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import * as oidc from 'openid-client';
+import type { Registration } from '../../../accounts/town.ts';
+import { languageOf, STYLE, sendPage, sendText } from '../page.view.ts';
+import { logoutTokenVerifier } from './logout-token.ts';
+import { type Citizen, RpSessions } from './rp-session.ts';
+import { type Failure, failurePage, homePage } from './service.view.ts';
+
+/** All that a service knows about its provider: where it is, and its own registration. */
+export type DemoServiceOptions = {
+  readonly registration: Registration;
+  readonly organisation: Registration['name'];
+  /** The service's own public address, ending in `/`. */
+  readonly base: URL;
+  readonly issuer: URL;
+  /** Missing for public clients. */
+  readonly clientSecret?: string;
+  /** Another fetch for test set-ups with an own certificate authority. */
+  readonly fetch?: typeof fetch;
+};
+
+type Session = NonNullable<ReturnType<RpSessions['find']>>;
+
+const MAX_BODY_BYTES = 64 * 1024;
+const TIMEOUT_SECONDS = 10;
+
+/** Which scope of OpenID Connect Core §5.4 asks for a claim; what no scope covers is asked by the `claims` parameter. */
+const SCOPES: Readonly<Record<string, readonly string[]>> = {
+  profile: ['name', 'given_name', 'family_name', 'preferred_username', 'birthdate', 'locale'],
+  email: ['email', 'email_verified'],
+  address: ['address'],
+};
+
+/** A relying party as any vendor could have written it with `openid-client`: it shares no code with the provider. */
+export class DemoService {
+  readonly #options: DemoServiceOptions;
+  readonly #sessions: RpSessions;
+  readonly #verifyLogoutToken: ReturnType<typeof logoutTokenVerifier>;
+  #discovered: Promise<oidc.Configuration> | undefined;
+
+  constructor(options: DemoServiceOptions) {
+    const { registration, base, issuer } = options;
+    this.#options = options;
+    this.#sessions = new RpSessions(registration.clientId, base);
+    // The identifier has no slash at its end, a URL object has.
+    this.#verifyLogoutToken = logoutTokenVerifier(issuer.origin, registration.clientId, options.fetch);
+  }
+
+  /** Answers a request to an address below the service's own. */
+  readonly handler = (req: IncomingMessage, res: ServerResponse): void => {
+    this.#answer(req, res).catch((error: unknown) => {
+      if (res.headersSent) res.destroy();
+      else this.#fail(req, res, 502, failureOf(error)).catch(() => res.destroy());
+    });
+  };
+
+  async #answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const { base } = this.#options;
+    const url = new URL(req.url ?? '/', base.origin);
+    const path = url.pathname.startsWith(base.pathname) ? url.pathname.slice(base.pathname.length) : undefined;
+    const session = this.#sessions.find(req.headers.cookie);
+    switch (`${req.method} ${path}`) {
+      case 'GET ':
+      case 'HEAD ':
+        return this.#home(req, res, session);
+      case 'GET style.css':
+        return sendText(res, 200, 'text/css', STYLE);
+      case 'POST login':
+        return this.#start(res, session, this.#options.base.href, new URLSearchParams());
+      case 'GET login':
+        return this.#initiatedLogin(req, res, session, url);
+      case 'GET callback':
+        return this.#callback(req, res, session, url);
+      case 'POST refresh':
+        return this.#refresh(req, res, session);
+      case 'POST logout':
+        return this.#logout(res, session);
+      case 'POST backchannel-logout':
+        return this.#backchannelLogout(req, res);
+      default:
+        return this.#fail(req, res, 404, { code: 'not_found' });
+    }
+  }
+
+  async #home(req: IncomingMessage, res: ServerResponse, session: Session | undefined): Promise<void> {
+    const { registration, organisation, base, issuer } = this.#options;
+    const language = languageOf(req.headers['accept-language']);
+    const view = homePage(language, { registration, organisation, base, issuer, citizen: session?.citizen });
+    // Sign-in and sign-out are forms that end at the provider.
+    await sendPage(res, 200, view, [issuer.origin]);
+  }
+
+  /** Sends the browser to the provider with state, nonce and PKCE (RFC 9700 §2.1.1). */
+  async #start(res: ServerResponse, session: Session | undefined, returnTo: string, extra: URLSearchParams): Promise<void> {
+    const { registration, base } = this.#options;
+    const config = await this.#configuration();
+    const verifier = oidc.randomPKCECodeVerifier();
+    const pending = { state: oidc.randomState(), nonce: oidc.randomNonce(), verifier, returnTo, startedAt: Date.now() };
+    const target = oidc.buildAuthorizationUrl(config, {
+      ...Object.fromEntries(extra),
+      redirect_uri: new URL('callback', base).href,
+      ...claimRequest(registration),
+      state: pending.state,
+      nonce: pending.nonce,
+      code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
+      code_challenge_method: 'S256',
+    });
+    redirect(res, target, this.#sessions.begin(session, pending));
+  }
+
+  /** OpenID Connect Core §4: someone else, such as the provider's list of services, starts the sign-in. */
+  async #initiatedLogin(req: IncomingMessage, res: ServerResponse, session: Session | undefined, url: URL): Promise<void> {
+    const { base, issuer } = this.#options;
+    const named = url.searchParams.get('iss');
+    // Only the provider of this service may be named, or anybody could send citizens to a false one.
+    if (named === null || ![issuer.origin, issuer.href].includes(named)) {
+      return this.#fail(req, res, 400, { code: 'wrong_issuer', detail: named ?? '' });
+    }
+    const target = url.searchParams.get('target_link_uri');
+    // No open redirector: the target must be a page of this service.
+    const inside = target !== null && URL.canParse(target) && new URL(target).href.startsWith(base.href);
+    const hint = url.searchParams.get('login_hint');
+    return this.#start(res, session, inside ? target : base.href, new URLSearchParams(hint === null ? {} : { login_hint: hint }));
+  }
+
+  async #callback(req: IncomingMessage, res: ServerResponse, session: Session | undefined, url: URL): Promise<void> {
+    const pending = session && this.#sessions.takePending(session, url.searchParams.get('state') ?? '');
+    // An answer that this browser did not ask for is not taken (RFC 9700 §4.7).
+    if (session === undefined || pending === undefined) return this.#fail(req, res, 400, { code: 'unexpected_answer' });
+    const config = await this.#configuration();
+    const tokens = await oidc.authorizationCodeGrant(config, url, {
+      expectedState: pending.state,
+      expectedNonce: pending.nonce,
+      pkceCodeVerifier: pending.verifier,
+      idTokenExpected: true,
+    });
+    redirect(res, new URL(pending.returnTo), this.#sessions.signIn(session, await this.#citizen(config, tokens)));
+  }
+
+  /** Fetches fresh tokens and claims without the citizen. */
+  async #refresh(req: IncomingMessage, res: ServerResponse, session: Session | undefined): Promise<void> {
+    const before = session?.citizen;
+    if (session === undefined || before?.refreshToken === undefined) return this.#fail(req, res, 400, { code: 'no_refresh_token' });
+    const config = await this.#configuration();
+    const tokens = await oidc.refreshTokenGrant(config, before.refreshToken);
+    session.citizen = await this.#citizen(config, tokens, before);
+    redirect(res, this.#options.base);
+  }
+
+  async #citizen(config: oidc.Configuration, tokens: oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers, before?: Citizen): Promise<Citizen> {
+    const idTokenClaims = tokens.claims() ?? before?.idTokenClaims ?? {};
+    const subject = String(idTokenClaims['sub']);
+    return {
+      subject,
+      sid: typeof idTokenClaims['sid'] === 'string' ? idTokenClaims['sid'] : before?.sid,
+      idToken: tokens.id_token ?? before?.idToken ?? '',
+      idTokenClaims,
+      claims: await oidc.fetchUserInfo(config, tokens.access_token, subject),
+      accessToken: tokens.access_token,
+      refreshToken: tokens.refresh_token ?? before?.refreshToken,
+    };
+  }
+
+  /** RP-Initiated Logout 1.0: here first, then at the provider, which tells the other services. */
+  async #logout(res: ServerResponse, session: Session | undefined): Promise<void> {
+    const { base } = this.#options;
+    if (session?.citizen === undefined) return redirect(res, base);
+    const { idToken } = session.citizen;
+    const removal = this.#sessions.signOut(session);
+    const config = await this.#configuration();
+    redirect(res, oidc.buildEndSessionUrl(config, { id_token_hint: idToken, post_logout_redirect_uri: base.href }), removal);
+  }
+
+  async #backchannelLogout(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const token = new URLSearchParams(await readBody(req)).get('logout_token') ?? '';
+    const { jwks_uri: jwksUri } = (await this.#configuration()).serverMetadata();
+    const order = await this.#verifyLogoutToken(token, jwksUri ?? '');
+    if (order.outcome === 'refused') {
+      const answer = { error: 'invalid_request', error_description: order.reason };
+      return sendText(res, 400, 'application/json', JSON.stringify(answer));
+    }
+    this.#sessions.endBy(order.sid, order.subject);
+    sendText(res, 200, 'text/plain', '');
+  }
+
+  /** The provider's metadata; asked for when first needed, so that services and provider start in any order. */
+  #configuration(): Promise<oidc.Configuration> {
+    const { issuer, registration, clientSecret } = this.#options;
+    this.#discovered ??= oidc
+      .discovery(issuer, registration.clientId, undefined, clientAuthentication(registration, clientSecret), {
+        timeout: TIMEOUT_SECONDS,
+        ...(issuer.protocol === 'http:' && { execute: [oidc.allowInsecureRequests] }),
+        ...(this.#options.fetch && { [oidc.customFetch]: this.#options.fetch as oidc.CustomFetch }),
+      })
+      .catch((error: unknown) => {
+        this.#discovered = undefined;
+        throw error;
+      });
+    return this.#discovered;
+  }
+
+  async #fail(req: IncomingMessage, res: ServerResponse, status: number, failure: Failure): Promise<void> {
+    const language = languageOf(req.headers['accept-language']);
+    await sendPage(res, status, failurePage(language, this.#options, failure));
+  }
+}
+
+const clientAuthentication = (registration: Registration, secret: string | undefined): oidc.ClientAuth => {
+  if (registration.authMethod === 'client_secret_basic' && secret !== undefined) return oidc.ClientSecretBasic(secret);
+  if (registration.authMethod === 'client_secret_post' && secret !== undefined) return oidc.ClientSecretPost(secret);
+  return oidc.None();
+};
+
+/** `scope` and `claims` for what the registration names. */
+const claimRequest = (registration: Registration): { scope: string; claims?: string } => {
+  const wanted = registration.claims.map(({ claim }) => claim);
+  const scopes = Object.keys(SCOPES).filter((scope) => wanted.some((claim) => SCOPES[scope]?.includes(claim)));
+  const others = wanted.filter((claim) => !Object.values(SCOPES).flat().includes(claim));
+  const claims = { userinfo: Object.fromEntries(others.map((claim) => [claim, null])) };
+  return { scope: ['openid', ...scopes].join(' '), ...(others.length > 0 && { claims: JSON.stringify(claims) }) };
+};
+
+const failureOf = (error: unknown): Failure => {
+  if (error instanceof oidc.AuthorizationResponseError || error instanceof oidc.ResponseBodyError) {
+    return { code: error.error, detail: error.error_description ?? '' };
+  }
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return { code: typeof code === 'string' ? code : 'provider_unreachable', detail: String(message) };
+};
+
+const redirect = (res: ServerResponse, target: URL, setCookie?: string): void => {
+  res.writeHead(303, { location: target.href, 'cache-control': 'no-store', ...(setCookie !== undefined && { 'set-cookie': setCookie }) });
+  res.end();
+};
+
+const readBody = async (req: IncomingMessage): Promise<string> => {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of req as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) return '';
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+};

@@ -1,0 +1,44 @@
+import type { TestCitizen } from './citizens.ts';
+import type { DemoPlace } from './demo/overlay.ts';
+import type { SandboxOptions } from './options.ts';
+
+export type Summary = {
+  readonly options: SandboxOptions;
+  readonly townName: string;
+  readonly places: readonly DemoPlace[];
+  readonly citizens: readonly TestCitizen[];
+  readonly logFile: string;
+  readonly seconds: number;
+};
+
+/** What the terminal shows once everything runs. */
+export const summary = ({ options, townName, places, citizens, logFile, seconds }: Summary): string => {
+  const { ports, issuer } = options;
+  const shown = places.filter(({ base }) => base.pathname === '/');
+  const others = places.length - shown.length;
+  const addresses = [
+    ['Stadtschlüssel', issuer.href],
+    ...shown.map(({ registration, base }) => [registration.name.de, base.href]),
+    ...(others > 0 ? [[`${others} more services`, `http://localhost:${ports.others}/`]] : []),
+    ['Mail inbox', `http://localhost:${ports.inbox}/`],
+    ...(issuer.port === String(ports.provider) ? [] : [['Provider behind it', `http://127.0.0.1:${ports.provider}/`]]),
+  ];
+  const people = citizens.map(({ name, identifier, password, about }) => [name, identifier, password, about]);
+  return [
+    '',
+    `Stadtschlüssel ${townName}: sandbox, ready after ${seconds.toFixed(1)} s. Nothing here is real.`,
+    '',
+    ...columns(addresses),
+    '',
+    ...columns([['Test citizen', 'E-mail or Kennung', 'Password', ''], ...people]),
+    '',
+    `  Log: ${logFile}`,
+    '  Ctrl-C stops everything and keeps the data; npm start -- --fresh starts anew.',
+    '',
+  ].join('\n');
+};
+
+const columns = (rows: readonly (readonly string[])[]): string[] => {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('   ')}`.trimEnd());
+};
