@@ -4,7 +4,7 @@
  * knows about either.
  */
 
-import { createHash, webcrypto } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import dns from 'node:dns';
 import tls from 'node:tls';
 import 'reflect-metadata';
@@ -25,8 +25,8 @@ const pem = (label: string, der: ArrayBuffer): string =>
 /** Makes an authority and one certificate for all the names, and lets this process trust the authority. */
 export const certificateFor = async (names: readonly string[]): Promise<Certificate> => {
   const validity = { notBefore: new Date(Date.now() - DAY_MS), notAfter: new Date(Date.now() + DAY_MS) };
-  const authorityKeys = await webcrypto.subtle.generateKey(EC, true, ['sign', 'verify']);
-  const keys = await webcrypto.subtle.generateKey(EC, true, ['sign', 'verify']);
+  const authorityKeys = await crypto.subtle.generateKey(EC, true, ['sign', 'verify']);
+  const keys = await crypto.subtle.generateKey(EC, true, ['sign', 'verify']);
   const authority = await x509.X509CertificateGenerator.createSelfSigned({
     ...validity,
     serialNumber: '01',
@@ -47,14 +47,14 @@ export const certificateFor = async (names: readonly string[]): Promise<Certific
     signingKey: authorityKeys.privateKey,
     signingAlgorithm: EC,
     extensions: [
-      new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns', value }))),
+      new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns' as const, value }))),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
     ],
   });
   tls.setDefaultCACertificates([...tls.getCACertificates('default'), authority.toString('pem')]);
-  const spki = await webcrypto.subtle.exportKey('spki', keys.publicKey);
+  const spki = await crypto.subtle.exportKey('spki', keys.publicKey);
   return {
-    key: pem('PRIVATE KEY', await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)),
+    key: pem('PRIVATE KEY', await crypto.subtle.exportKey('pkcs8', keys.privateKey)),
     cert: leaf.toString('pem'),
     spki: createHash('sha256').update(Buffer.from(spki)).digest('base64'),
   };

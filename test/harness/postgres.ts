@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import knexOf, { type Knex } from 'knex';
 import pg from 'pg';
+import { migrate } from '../../adapters/postgres.ts';
 import { startCluster } from './cluster.ts';
 
 /** A database of one's own, all migrations applied and empty otherwise. */
@@ -78,10 +79,7 @@ const ensureTemplate = (url: string): Promise<string> =>
     if (rowCount === 0) {
       await client.query(`DROP DATABASE IF EXISTS ${name}_raw`);
       await client.query(`CREATE DATABASE ${name}_raw TEMPLATE template0`);
-      await onServer(withDatabase(url, `${name}_raw`), async (fresh) => {
-        for (const file of readdirSync(MIGRATIONS).sort())
-          await fresh.query(readFileSync(`${MIGRATIONS}/${file}`, 'utf8'));
-      });
+      await migrate(withDatabase(url, `${name}_raw`), MIGRATIONS);
       await client.query(`ALTER DATABASE ${name}_raw RENAME TO ${name}`);
     }
     return name;

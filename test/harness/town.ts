@@ -1,0 +1,223 @@
+/** The whole town in the test process: provider behind a proxy with TLS, services of three organisations, mail. */
+import { Writable } from 'node:stream';
+import * as clients from '../../accounts/clients.ts';
+import type { Context } from '../../accounts/context.ts';
+import { Secret } from '../../accounts/secret.ts';
+import type { ClaimUse, Registration, Town } from '../../accounts/town.ts';
+import { createHashing } from '../../adapters/hashing.ts';
+import { createLog } from '../../adapters/log.ts';
+import { createMailer } from '../../adapters/mail.ts';
+import { connect } from '../../adapters/postgres.ts';
+import { newKeyRing, parseKeyRing } from '../../keys/key-ring.ts';
+import { createKeys, type Keys } from '../../keys/keys.ts';
+import { type App, createApp } from '../../provider/app.ts';
+import { type Front, startFront } from './front.ts';
+import { type MailSink, startMailSink } from './mail-sink.ts';
+import { type TestDatabase, testDatabase } from './postgres.ts';
+import { createService, type Service } from './service.ts';
+
+const HOSTS = {
+  provider: 'id.stadt.example',
+  portal: 'portal.stadt-a.example',
+  fahrkarte: 'fahrkarte.stadt-a.example',
+  bibliothek: 'bibliothek.buecher.example',
+  strom: 'strom.werke.example',
+  elsewhere: 'katalog.lesen.example',
+} as const;
+
+export type ServiceName = 'portal' | 'fahrkarte' | 'bibliothek' | 'strom';
+
+/** Where the callback of the electricity service sends its app. */
+export const APP_ADDRESS = 'stromapp://angemeldet';
+
+const use = (claim: string, required: boolean): ClaimUse => ({
+  claim,
+  required,
+  purpose: { de: 'Damit wir Ihren Antrag bearbeiten', en: 'So that we can process your application' },
+  legalBasis: { de: 'Art. 6 Abs. 1 Buchst. a DSGVO', en: 'Art. 6(1)(a) GDPR' },
+});
+
+const SERVICES: Record<ServiceName, { organisation: string; title: string; scope: string; uses: ClaimUse[] }> = {
+  portal: {
+    organisation: 'stadt',
+    title: 'Bürgerportal',
+    scope: 'openid email profile',
+    uses: [use('email', false), use('given_name', true), use('family_name', true)],
+  },
+  fahrkarte: { organisation: 'stadt', title: 'Fahrkarte', scope: 'openid', uses: [] },
+  bibliothek: { organisation: 'buecherei', title: 'Bibliothek', scope: 'openid', uses: [] },
+  strom: { organisation: 'werke', title: 'Stadtwerke', scope: 'openid email', uses: [use('email', false)] },
+};
+
+export const TEST_TOWN: Town = {
+  id: 'teststadt',
+  name: { de: 'Teststadt', en: 'Testtown' },
+  municipalityKey: '05000000',
+  languages: ['de', 'en'],
+  contact: { email: 'schluessel@stadt.example', phone: '+49 5000 1', address: 'Markt 1, 33330 Teststadt' },
+  office: {
+    name: { de: 'Bürgerbüro', en: 'Citizens’ office' },
+    address: 'Markt 1, 33330 Teststadt',
+    hours: { de: 'Montag 8 bis 12 Uhr', en: 'Monday 8 am to noon' },
+  },
+  pages: {
+    imprint: 'https://www.stadt.example/impressum',
+    privacy: 'https://www.stadt.example/datenschutz',
+    accessibility: 'https://www.stadt.example/barrierefreiheit',
+    feedback: 'https://www.stadt.example/barriere',
+    ombuds: 'https://www.land.example/ombudsstelle',
+  },
+  organisations: [
+    { id: 'stadt', name: { de: 'Teststadt', en: 'Testtown' } },
+    { id: 'buecherei', name: { de: 'Stadtbücherei', en: 'City library' } },
+    { id: 'werke', name: { de: 'Stadtwerke', en: 'Utilities' } },
+  ],
+};
+
+export type RunningTown = {
+  readonly issuer: string;
+  readonly front: Front;
+  readonly database: TestDatabase;
+  readonly keys: Keys;
+  readonly app: App;
+  readonly mail: MailSink;
+  readonly services: Record<ServiceName, Service>;
+  readonly registrations: readonly Registration[];
+  /** What the provider has logged, at the most talkative level. */
+  readonly logged: string[];
+  context(): Context;
+  close(): Promise<void>;
+};
+
+type Options = {
+  /** Another Postgres server than the shared one. */
+  readonly server?: string;
+  readonly now?: () => Date;
+  readonly town?: Town;
+  readonly sandbox?: boolean;
+};
+
+const registrationOf = (front: Front, name: ServiceName): Registration => {
+  const { organisation, title, uses } = SERVICES[name];
+  const origin = front.origin(HOSTS[name]);
+  return {
+    clientId: name,
+    organisation,
+    name: { de: title, en: title },
+    description: { de: `${title} der Teststadt`, en: `${title} of Testtown` },
+    kind: 'web',
+    redirectUris: [`${origin}/callback`],
+    postLogoutRedirectUris: [`${origin}/`],
+    homepage: `${origin}/`,
+    initiateLoginUri: `${origin}/anmelden`,
+    backchannelLogoutUri: `${origin}/backchannel`,
+    authMethod: 'client_secret_basic',
+    claims: uses,
+    refreshTokens: false,
+    needsEmail: false,
+    corsOrigins: [],
+    contacts: ['technik@stadt.example'],
+  };
+};
+
+/** Starts it on free ports with fresh keys and an empty database. */
+export const startTown = async (options: Options = {}): Promise<RunningTown> => {
+  const now = options.now ?? (() => new Date());
+  const town = options.town ?? TEST_TOWN;
+  const [database, mail, front] = await Promise.all([
+    testDatabase(options.server === undefined ? {} : { server: options.server }),
+    startMailSink(),
+    startFront(Object.values(HOSTS)),
+  ]);
+  const issuer = front.origin(HOSTS.provider);
+  const ring = parseKeyRing(newKeyRing());
+  if ('faults' in ring) throw new Error(ring.faults.join('\n'));
+  const keys = createKeys(ring);
+  const postgres = connect(database.url, { applicationName: 'test', max: 10 });
+  const context = (): Context => ({ db: postgres.knex, now, keys, actor: { kind: 'system', part: 'test' } });
+
+  const names = Object.keys(SERVICES) as ServiceName[];
+  const secrets = new Map(names.map((name) => [name, clients.newClientSecret()]));
+  const registrations = names.map((name) => registrationOf(front, name));
+  await clients.apply(
+    context(),
+    registrations.map((registration) => ({
+      registration,
+      secret: secrets.get(registration.clientId as ServiceName) ?? new Secret(''),
+    })),
+  );
+
+  const logged: string[] = [];
+  const sink = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      logged.push(chunk.toString());
+      done();
+    },
+  });
+  const log = createLog('trace', sink);
+  const hashing = createHashing({ processes: 1, queue: 20, memoryKiB: 19_456, passes: 2 });
+  const mailer = createMailer(mail.url, { name: town.name.de, address: town.contact.email });
+  const app = await createApp({
+    issuer: new URL(issuer),
+    trustedProxies: ['127.0.0.1/32'],
+    postgres,
+    databaseUrl: database.url,
+    keys,
+    town,
+    hashing,
+    mailer,
+    log,
+    now,
+    // The services are on loopback, where only the sandbox may send logout tokens.
+    sandbox: { inboxUrl: `${issuer}/postfach` },
+  });
+  await front.proxy(HOSTS.provider, app.handler);
+
+  const next: Partial<Record<ServiceName, string>> = {
+    bibliothek: `${front.origin(HOSTS.elsewhere)}/regal`,
+    strom: APP_ADDRESS,
+  };
+  const service = (name: ServiceName): Service => {
+    const onward = next[name];
+    return createService({
+      issuer,
+      origin: front.origin(HOSTS[name]),
+      clientId: name,
+      secret: secrets.get(name)?.reveal() ?? '',
+      title: SERVICES[name].title,
+      scope: SERVICES[name].scope,
+      ...(onward !== undefined && { next: onward }),
+    });
+  };
+  const services = {
+    portal: service('portal'),
+    fahrkarte: service('fahrkarte'),
+    bibliothek: service('bibliothek'),
+    strom: service('strom'),
+  };
+  for (const name of names) front.serve(HOSTS[name], services[name].listener);
+  front.serve(HOSTS.elsewhere, (_req, res) => {
+    res.setHeader('content-type', 'text/html; charset=utf-8').end('<!doctype html><title>Regal</title><h1>Regal</h1>');
+  });
+
+  return {
+    issuer,
+    front,
+    database,
+    keys,
+    app,
+    mail,
+    services,
+    registrations,
+    logged,
+    context,
+    async close() {
+      await front.close();
+      await app.close();
+      await hashing.close();
+      mailer.close();
+      await postgres.close();
+      await Promise.all([database.drop(), mail.close()]);
+    },
+  };
+};
