@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import ipaddr from 'ipaddr.js';
 import type Koa from 'koa';
 import * as attempts from '../accounts/attempts.ts';
 import type { Context } from '../accounts/context.ts';
@@ -38,7 +37,7 @@ const PERMISSIONS_POLICY = [
   'publickey-credentials-get=(self)',
 ].join(', ');
 
-/** How many forms one address (IPv6: one /64) may send. Whole libraries and mobile networks share an address. */
+/** How many forms one address (IPv6: one prefix) may send. Whole libraries and mobile networks share an address. */
 export const FORMS_PER_ADDRESS = { limit: 600, windowSeconds: 300 } as const;
 
 /** The headers that every page has; for pages outside of this folder too. */
@@ -96,12 +95,6 @@ type Route = { readonly pattern: RegExp; readonly get?: Get; readonly post?: Pos
 /** `/interaction/:uid/:action` → a pattern with named groups; `:name*` takes the rest of the path. */
 const patternOf = (path: string): RegExp =>
   new RegExp(`^${path.replaceAll(/:(\w+)\*/g, '(?<$1>.+)').replaceAll(/:(\w+)/g, '(?<$1>[A-Za-z0-9_-]{1,64})')}$`);
-
-const prefixOfAddress = (address: string): string => {
-  if (!ipaddr.isValid(address)) return address;
-  const parsed = ipaddr.process(address);
-  return parsed.kind() === 'ipv4' ? parsed.toString() : ipaddr.parseCIDR(`${parsed}/64`).join('/');
-};
 
 /** The body as text; undefined if it is larger than the limit. */
 const readBody = async (req: IncomingMessage): Promise<Buffer | undefined> => {
@@ -163,7 +156,7 @@ export const createRegistrar = (deps: HttpDeps) => {
     const form = await checkPost(ctx, params, domain.keys);
     if (!('text' in form)) return sendError(ctx, shell, form);
     const reserved = await attempts.reserve(domain, [
-      { kind: 'address', key: `form ${prefixOfAddress(deps.clientAddress(ctx))}`, ...(deps.formsPerAddress ?? FORMS_PER_ADDRESS) },
+      { kind: 'address', key: `form ${attempts.addressPrefix(deps.clientAddress(ctx))}`, ...(deps.formsPerAddress ?? FORMS_PER_ADDRESS) },
     ]);
     if (reserved.outcome === 'wait') {
       const seconds = Math.max(1, Math.ceil((reserved.until.getTime() - domain.now().getTime()) / 1000));

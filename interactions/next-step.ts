@@ -11,7 +11,6 @@ export type StepName =
   | 'backup-codes'
   | 'kennung'
   | 'needs-email'
-  | 'new-email-code'
   | 'details'
   | 'consent'
   | 'done';
@@ -43,8 +42,7 @@ export const nextStep = (progress: Progress, needs: Needs): StepName => {
   }
   if (progress.welcome?.backupCodes !== undefined) return 'backup-codes';
   if (progress.welcome !== undefined) return 'kennung';
-  if (needs.needsEmail && !needs.account.hasEmail)
-    return progress.newEmail === undefined ? 'needs-email' : 'new-email-code';
+  if (needs.needsEmail && !needs.account.hasEmail) return 'needs-email';
   if (needs.missing.length > 0) return 'details';
   if (needs.consentDue && progress.consented !== true) return 'consent';
   return 'done';
@@ -52,29 +50,19 @@ export const nextStep = (progress: Progress, needs: Needs): StepName => {
 
 /** The progress one page back in the registration; undefined where there is no way back. */
 export const oneStepBack = (progress: Progress, step: StepName): Progress | undefined => {
-  const { draft, flash: _, ...rest } = progress;
+  const { draft = { contact: 'open' }, flash: _, ...rest } = progress;
+  const { address, method, ...contact } = draft;
   switch (step) {
     case 'email':
       return { path: 'sign-in' };
     case 'email-code':
-      return { ...rest, draft: { contact: 'open', ...(draft?.email !== undefined && { email: draft.email }) } };
     case 'address':
       // A proven address stays proven: going back must not cost another mail.
-      return { ...rest, draft: { contact: 'open', ...(draft?.email !== undefined && { email: draft.email }) } };
-    case 'credential': {
-      if (draft === undefined) return undefined;
-      const { address: __, method: ___, ...kept } = draft;
-      return { ...rest, draft: kept };
-    }
-    case 'password': {
-      if (draft === undefined) return undefined;
-      const { method: __, ...kept } = draft;
-      return { ...rest, draft: kept };
-    }
-    case 'new-email-code': {
-      const { newEmail: __, flash: ___, ...kept } = progress;
-      return kept;
-    }
+      return { ...rest, draft: { ...contact, contact: 'open' } };
+    case 'credential':
+      return { ...rest, draft: contact };
+    case 'password':
+      return { ...rest, draft: { ...contact, ...(address !== undefined && { address }) } };
     default:
       return undefined;
   }

@@ -29,7 +29,6 @@ export type Fault = {
   readonly number?: number;
   /** ISO 8601. */
   readonly until?: string;
-  readonly claim?: string;
 };
 
 export type FaultCode =
@@ -58,11 +57,12 @@ export type FaultCode =
   | 'given-name-missing'
   | 'family-name-missing'
   | 'birthdate-invalid'
-  | 'claim-unavailable'
   | 'consent-changed';
 
 /** What the last form left for the page after it: mistakes, a good word, and what was typed (never a secret). */
 export type Flash = {
+  /** The page that it is for. */
+  readonly step?: string;
   readonly faults?: readonly Fault[];
   readonly notice?: 'code-resent';
   readonly values?: Readonly<Record<string, string>>;
@@ -74,8 +74,6 @@ export type Progress = {
   readonly evidence?: Evidence;
   readonly draft?: Draft;
   readonly welcome?: Welcome;
-  /** An account without an e-mail address is being given one. */
-  readonly newEmail?: { readonly email: string };
   /** The citizen has answered the consent page. */
   readonly consented?: boolean;
   readonly flash?: Flash;
@@ -102,12 +100,13 @@ export const change = async (
 ): Promise<boolean> => {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const found = await store.get<Progress>(KIND, uid);
-    const next = apply(found?.value ?? atStart);
-    if (next === undefined) return false;
     if (found === undefined) {
-      // Version 0: only if there still is none.
-      if (await store.replace(KIND, uid, next, 0, ttlSeconds)) return true;
-    } else if (await store.replace(KIND, uid, next, found.version, ttlSeconds)) return true;
+      await store.put(KIND, uid, atStart, ttlSeconds);
+      continue;
+    }
+    const next = apply(found.value);
+    if (next === undefined) return false;
+    if (await store.replace(KIND, uid, next, found.version, ttlSeconds)) return true;
   }
   throw new Error('the progress of an interaction changes too often');
 };

@@ -1,0 +1,68 @@
+// Passkeys: sign-in by autofill and by button, creation by button. The library stands before this file in the page.
+
+const { startAuthentication, startRegistration, browserSupportsWebAuthn, browserSupportsWebAuthnAutofill } =
+  globalThis.SimpleWebAuthnBrowser;
+
+const ABORTED_BY_US = 'ERROR_CEREMONY_ABORTED';
+
+/** Asks the server for the options of one new ceremony. */
+async function begin(place) {
+  const token = place.querySelector('input[name=token]').value;
+  const answer = await fetch(place.dataset.options, {
+    method: 'POST',
+    body: new URLSearchParams({ token }),
+    credentials: 'same-origin',
+    redirect: 'error',
+  });
+  if (!answer.ok) throw new Error(`options: ${answer.status}`);
+  return answer.json();
+}
+
+/** Runs a ceremony and sends its result as a form, so that the answer is a page. */
+async function run(place, options = {}) {
+  const form = place.querySelector('form');
+  const { options: optionsJSON, ceremony } = await begin(place);
+  const start = place.dataset.passkey === 'creation' ? startRegistration : startAuthentication;
+  const response = await start({ optionsJSON, ...options });
+  form.elements.ceremony.value = ceremony;
+  form.elements.response.value = JSON.stringify(response);
+  form.submit();
+}
+
+function offer(place) {
+  const form = place.querySelector('form');
+  const button = form.querySelector('button');
+  const message = place.querySelector('.ss-message');
+  place.hidden = false;
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    message.hidden = true;
+    button.disabled = true;
+    try {
+      await run(place);
+    } catch {
+      message.textContent = place.dataset.aborted;
+      message.hidden = false;
+      button.disabled = false;
+      if (place.dataset.passkey === 'sign-in') autofill(place);
+    }
+  });
+}
+
+/** Offers passkeys in the identifier field; waits silently until the citizen picks one. */
+async function autofill(place) {
+  if (!(await browserSupportsWebAuthnAutofill())) return;
+  try {
+    await run(place, { useBrowserAutofill: true });
+  } catch (error) {
+    if (error?.code !== ABORTED_BY_US) console.warn('passkey autofill ended', error?.name);
+  }
+}
+
+if (browserSupportsWebAuthn()) {
+  for (const place of document.querySelectorAll('[data-passkey]')) {
+    offer(place);
+    if (place.dataset.passkey === 'sign-in') autofill(place);
+  }
+  for (const element of document.querySelectorAll('[data-without-passkey]')) element.remove();
+}

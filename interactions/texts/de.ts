@@ -174,9 +174,9 @@ export const de = {
     lead: (service: string) =>
       `„${service}“ muss Sie per E-Mail erreichen können. In Ihrem Konto ist noch keine E-Mail-Adresse hinterlegt.`,
     office: 'Wenn Sie keine E-Mail-Adresse haben, können Sie Ihr Anliegen persönlich erledigen:',
-    label: 'E-Mail-Adresse',
-    submit: 'Code zusenden',
-    taken: 'Diese Adresse kann nicht hinterlegt werden. Geben Sie eine andere ein.',
+    otherTitle: 'Was Sie tun können',
+    other: 'Sie können zum Dienst zurückkehren oder ein anderes Konto nutzen.',
+    otherAccount: 'Mit einem anderen Konto anmelden',
   },
   details: {
     title: 'Bitte ergänzen Sie Ihre Angaben',
@@ -194,8 +194,6 @@ export const de = {
     givenNameMissing: 'Geben Sie Ihren Vornamen ein.',
     familyNameMissing: 'Geben Sie Ihren Nachnamen ein.',
     birthdateInvalid: 'Geben Sie ein gültiges Geburtsdatum mit Tag, Monat und Jahr ein.',
-    unavailable: (claim: string) =>
-      `Der Dienst braucht „${claim}“. Diese Angabe können Sie nicht selbst eintragen. Bitte wenden Sie sich an die Stadt.`,
   },
   consent: {
     title: 'Dürfen wir diese Angaben weitergeben?',

@@ -171,9 +171,9 @@ export const en: Texts = {
     lead: (service) =>
       `“${service}” has to be able to reach you by e-mail. There is no e-mail address in your account yet.`,
     office: 'If you have no e-mail address, you can settle your matter in person:',
-    label: 'E-mail address',
-    submit: 'Send the code',
-    taken: 'This address cannot be added. Enter another one.',
+    otherTitle: 'What you can do',
+    other: 'You can return to the service or use another account.',
+    otherAccount: 'Sign in with another account',
   },
   details: {
     title: 'Please complete your details',
@@ -191,7 +191,6 @@ export const en: Texts = {
     givenNameMissing: 'Enter your first name.',
     familyNameMissing: 'Enter your last name.',
     birthdateInvalid: 'Enter a valid date of birth with day, month and year.',
-    unavailable: (claim) => `The service needs “${claim}”. You cannot enter this yourself. Please contact the town.`,
   },
   consent: {
     title: 'May we pass on these details?',

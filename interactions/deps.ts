@@ -1,0 +1,29 @@
+import type Koa from 'koa';
+import type { Provider } from 'oidc-provider';
+import type { Logger } from 'pino';
+import type { Context } from '../accounts/context.ts';
+import type { RelyingParty } from '../accounts/passkeys.ts';
+import type { PasswordHashing } from '../accounts/passwords.ts';
+import type { Registration, Town } from '../accounts/town.ts';
+import type { FleetingStore } from '../adapters/oidc-store.ts';
+
+/** What the pages need; the provider hands it in, so that they never import it. */
+export type PageDeps = {
+  readonly provider: () => Provider;
+  readonly context: () => Context;
+  readonly hashing: PasswordHashing;
+  readonly fleeting: FleetingStore;
+  readonly town: Town;
+  readonly issuer: URL;
+  readonly rp: RelyingParty;
+  readonly registration: (clientId: string) => Promise<Registration | undefined>;
+  readonly registrations: () => Promise<readonly Registration[]>;
+  /** Only in the sandbox. */
+  readonly sandbox?: { readonly inboxUrl: string };
+  /** The citizen's network address, behind trusted proxies too. */
+  readonly clientAddress: (ctx: Koa.Context) => string;
+  readonly defaults: { readonly minPasswordLength: number };
+  /** How many forms an address may send; for load tests from one machine. */
+  readonly formsPerAddress?: { readonly limit: number; readonly windowSeconds: number };
+  readonly log: Pick<Logger, 'warn' | 'error'>;
+};

@@ -1,0 +1,77 @@
+import { type Language, textsIn } from './language.ts';
+import type { Fault } from './progress.ts';
+
+/** Citizens of a German town read German clocks, wherever the server stands. */
+const TIME_ZONE = 'Europe/Berlin';
+
+/** A time of day as a citizen reads it. */
+export const timeOfDay = (at: Date, language: Language): string =>
+  new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, {
+    timeZone: TIME_ZONE,
+    hour: '2-digit',
+    minute: '2-digit',
+  }).format(at);
+
+/** A mistake in the words of a language: what is wrong and what to do. */
+export const faultText = (fault: Fault, language: Language): string => {
+  const t = textsIn(language);
+  const until = (): string => {
+    // Rounded up: at the time told, the wait must be over.
+    const at = new Date(fault.until ?? 0);
+    return timeOfDay(new Date(Math.ceil(at.getTime() / 60_000) * 60_000), language);
+  };
+  switch (fault.code) {
+    case 'identifier-missing':
+      return t.signIn.identifierMissing;
+    case 'password-missing':
+      return t.signIn.passwordMissing;
+    case 'sign-in-wrong':
+      return t.signIn.wrong;
+    case 'sign-in-wait':
+      return t.signIn.wait(until());
+    case 'passkey-wrong':
+      return t.signIn.passkeyWrong;
+    case 'account-gone':
+      return t.signIn.accountGone;
+    case 'email-invalid':
+      return t.email.invalid;
+    case 'email-taken':
+      return t.credential.emailTaken;
+    case 'code-missing':
+      return t.code.missing;
+    case 'code-wrong':
+      return t.code.wrong(fault.number ?? 0);
+    case 'code-expired':
+      return t.code.expired;
+    case 'code-wait':
+      return t.code.wait(until());
+    case 'street-missing':
+      return t.address.streetMissing;
+    case 'postal-code-invalid':
+      return t.address.postalCodeInvalid;
+    case 'locality-missing':
+      return t.address.localityMissing;
+    case 'passkey-failed':
+      return t.credential.failed;
+    case 'new-password-missing':
+      return t.password.missing;
+    case 'new-password-different':
+      return t.password.different;
+    case 'new-password-short':
+      return t.password.tooShort(fault.number ?? 0);
+    case 'new-password-long':
+      return t.password.tooLong;
+    case 'new-password-common':
+      return t.password.tooCommon;
+    case 'codes-unconfirmed':
+      return t.backupCodes.confirmMissing;
+    case 'given-name-missing':
+      return t.details.givenNameMissing;
+    case 'family-name-missing':
+      return t.details.familyNameMissing;
+    case 'birthdate-invalid':
+      return t.details.birthdateInvalid;
+    case 'consent-changed':
+      return t.consent.changed;
+  }
+};

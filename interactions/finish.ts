@@ -1,0 +1,41 @@
+import type { InteractionResults } from 'oidc-provider';
+import { sendPage } from './http.ts';
+import { continuePage } from './layout.view.ts';
+import * as progresses from './progress.ts';
+import type { Visit } from './visit.ts';
+
+/**
+ * Leaves for the service. A browser that follows `form-action` through redirects says so by Fetch Metadata; it gets a
+ * page that goes on by itself. Others get the plain redirect.
+ */
+const leave = (visit: Visit, url: string): void => {
+  const { ctx } = visit;
+  if (ctx.method === 'POST' && ctx.get('Sec-Fetch-Mode') !== '') return sendPage(ctx, 200, continuePage(url, visit.shell));
+  ctx.status = 303;
+  ctx.redirect(url);
+};
+
+const finish = async (visit: Visit, result: InteractionResults): Promise<void> => {
+  const { ctx, deps, uid } = visit;
+  // Merged with what an earlier interaction of the same request brought, or `prompt=login` would ask for ever.
+  const url = await deps.provider().interactionResult(ctx.req, ctx.res, result, { mergeWithLastSubmission: true });
+  await progresses.end(deps.fleeting, uid);
+  leave(visit, url);
+};
+
+/** Hands the proven account to the provider: what was shown, when, and nothing more. Call it when no step is left. */
+export const finishSignIn = (visit: Visit): Promise<void> => {
+  const { evidence } = visit.progress;
+  if (visit.account === undefined || visit.step !== 'done') throw new Error('a sign-in is finished that is not proven');
+  // Only the consent was asked for: the session's own evidence stands, and nothing is added to it.
+  if (visit.interaction.prompt.name !== 'login') return finish(visit, { consent: {} });
+  if (evidence?.account !== visit.account.id) throw new Error('a sign-in is finished without evidence');
+  return finish(visit, {
+    login: { accountId: evidence.account, amr: [...evidence.amr], ts: evidence.at, remember: true },
+    consent: {},
+  });
+};
+
+/** Goes back to the service without a sign-in (RFC 6749 §4.1.2.1). */
+export const finishWithoutSignIn = (visit: Visit): Promise<void> =>
+  finish(visit, { error: 'access_denied', error_description: 'the citizen cancelled' });

@@ -1,0 +1,123 @@
+import type Koa from 'koa';
+import { serveAsset } from './assets.ts';
+import type { PageDeps } from './deps.ts';
+import { finishSignIn, finishWithoutSignIn } from './finish.ts';
+import type { Form } from './form.ts';
+import { createRegistrar, sendError, sendPage, shellOf } from './http.ts';
+import type { StepName } from './next-step.ts';
+import * as progresses from './progress.ts';
+import { startPage } from './start.view.ts';
+import * as address from './steps/address.ts';
+import * as consent from './steps/consent.ts';
+import * as credential from './steps/credential.ts';
+import * as details from './steps/details.ts';
+import * as email from './steps/email.ts';
+import * as needsEmail from './steps/needs-email.ts';
+import * as signIn from './steps/sign-in.ts';
+import * as welcome from './steps/welcome.ts';
+import { type Outcome, open, secondsLeft, type Step, type Visit } from './visit.ts';
+
+export type { PageDeps } from './deps.ts';
+
+const STEPS: Readonly<Record<Exclude<StepName, 'done'>, Step>> = {
+  'sign-in': signIn.step,
+  email: email.emailStep,
+  'email-code': email.codeStep,
+  address: address.step,
+  credential: credential.credentialStep,
+  password: credential.passwordStep,
+  'backup-codes': welcome.backupCodesStep,
+  kennung: welcome.kennungStep,
+  'needs-email': needsEmail.step,
+  details: details.step,
+  consent: consent.step,
+};
+
+const toPage = (ctx: Koa.Context, uid: string): void => {
+  ctx.status = 303;
+  ctx.redirect(`/interaction/${uid}`);
+};
+
+/** Keeps what a form changed. What it left for the next page replaces what the form before it left. */
+const keep = async (visit: Visit, outcome: Extract<Outcome, { go: 'on' }>): Promise<void> => {
+  const { apply = (progress) => progress, flash } = outcome;
+  await progresses.change(visit.deps.fleeting, visit.uid, secondsLeft(visit), (progress) => {
+    const { flash: _, ...next } = apply(progress) ?? progress;
+    return flash === undefined ? next : { ...next, flash: { step: visit.step, ...flash } };
+  });
+};
+
+const follow = async (visit: Visit, outcome: Outcome): Promise<void> => {
+  const { ctx, deps, uid } = visit;
+  switch (outcome.go) {
+    case 'json':
+      ctx.type = 'application/json';
+      ctx.body = outcome.body;
+      return;
+    case 'error':
+      return sendError(ctx, visit.shell, outcome.error);
+    case 'back-to-service':
+      return finishWithoutSignIn(visit);
+    case 'on': {
+      await keep(visit, outcome);
+      // Looked up anew: the change, another tab or an administrator may have made something due.
+      const next = await open(deps, ctx, uid);
+      if (next.outcome === 'open' && next.visit.step === 'done') return finishSignIn(next.visit);
+      return toPage(ctx, uid);
+    }
+  }
+};
+
+const answerForm = async (visit: Visit, action: string, form: Form): Promise<void> => {
+  const { ctx, step, uid } = visit;
+  if (action === 'cancel') return form.unknown([]).length > 0 ? toPage(ctx, uid) : finishWithoutSignIn(visit);
+  const posts = step === 'done' ? {} : STEPS[step].posts;
+  const post = Object.hasOwn(posts, action) ? posts[action] : undefined;
+  // A form of another step: sent late, from another tab, or in the hope of leaving a step out. The page tells what is due.
+  if (post === undefined) return toPage(ctx, uid);
+  const unknown = form.unknown(post.fields);
+  if (unknown.length > 0)
+    return sendError(ctx, visit.shell, {
+      kind: 'badRequest',
+      status: 400,
+      code: 'unknown_field',
+      detail: `this form has no field ${unknown.join(', ')}`,
+      again: `/interaction/${uid}`,
+    });
+  return follow(visit, await post.handle(visit, form));
+};
+
+/** The pages as Koa middleware; what is no page goes on to the next one, the provider. */
+export const createPages = (deps: PageDeps): Koa.Middleware => {
+  const pages = createRegistrar(deps);
+
+  const withVisit = async (ctx: Koa.Context, uid: string, work: (visit: Visit) => Promise<void>): Promise<void> => {
+    const opened = await open(deps, ctx, uid);
+    return opened.outcome === 'open' ? work(opened.visit) : sendError(ctx, opened.shell, opened.error);
+  };
+
+  pages.get('/', async (ctx) => {
+    sendPage(ctx, 200, startPage(shellOf(ctx, deps), await deps.registrations(), deps.issuer));
+  });
+
+  pages.get('/assets/:version/:name*', async (ctx, { version = '', name = '' }) => {
+    if (serveAsset(ctx, version, name)) return;
+    sendError(ctx, shellOf(ctx, deps), { kind: 'notFound', status: 404, code: 'not_found' });
+  });
+
+  pages.get('/interaction/:uid', (ctx, { uid = '' }) =>
+    withVisit(ctx, uid, async (visit) => {
+      if (visit.step === 'done') return finishSignIn(visit);
+      return sendPage(ctx, 200, await STEPS[visit.step].view(visit));
+    }),
+  );
+
+  // The address of a form, opened again from the history.
+  pages.get('/interaction/:uid/:action', async (ctx, { uid = '' }) => toPage(ctx, uid));
+
+  pages.post('/interaction/:uid/:action', (ctx, { uid = '', action = '' }, form) =>
+    withVisit(ctx, uid, (visit) => answerForm(visit, action, form)),
+  );
+
+  return pages.middleware;
+};

@@ -1,0 +1,44 @@
+import { CLAIM_CATALOGUE } from '../../accounts/claims.ts';
+import * as consents from '../../accounts/consents.ts';
+import type { ClaimUse } from '../../accounts/town.ts';
+import type { Form } from '../form.ts';
+import { faulty, type Outcome, type Step, type Visit } from '../visit.ts';
+import { view } from './consent.view.ts';
+
+/** The name of a claim's checkbox. */
+export const checkboxOf = (claim: string): string => `claim.${claim}`;
+
+/** The claims that this request is about, as they are registered. */
+export const usesOf = (visit: Visit): ClaimUse[] =>
+  visit.registration.claims.filter(({ claim }) => visit.requested.includes(claim));
+
+/** What was shown: whose values, and which registration. A decision about anything else is not taken. */
+export const shown = (visit: Visit): string =>
+  visit.domain.keys.formToken(
+    ['consent', visit.uid, visit.account?.id, consents.registrationDigest(visit.registration), ...visit.requested].join(' '),
+  );
+
+const allow = async (visit: Visit, form: Form): Promise<Outcome> => {
+  if (visit.account === undefined) return { go: 'on' };
+  if (form.text('shown') !== shown(visit)) return faulty([{ code: 'consent-changed' }]);
+  const uses = usesOf(visit);
+  const wanted = ({ claim, required }: ClaimUse): boolean =>
+    required || (form.text(checkboxOf(claim)) === 'yes' && visit.values[claim] !== undefined);
+  const earlier = await consents.find(visit.domain, visit.account.id, visit.clientId);
+  // What was decided about claims that this request leaves out stays decided, as long as the registration is the same.
+  const same = earlier?.digest === consents.registrationDigest(visit.registration) ? earlier : undefined;
+  const kept = (claims: readonly string[] = []): string[] => claims.filter((claim) => !visit.requested.includes(claim));
+  await consents.record(visit.domain, visit.account.id, visit.registration, {
+    given: [...kept(same?.given), ...uses.filter(wanted).map(({ claim }) => claim)],
+    refused: [...kept(same?.refused), ...uses.filter((use) => !wanted(use)).map(({ claim }) => claim)],
+  });
+  return { go: 'on', apply: (progress) => ({ ...progress, consented: true }) };
+};
+
+export const step: Step = {
+  view,
+  posts: {
+    consent: { fields: ['shown', ...Object.keys(CLAIM_CATALOGUE).map(checkboxOf)], handle: allow },
+    deny: { fields: [], handle: async () => ({ go: 'back-to-service' }) },
+  },
+};

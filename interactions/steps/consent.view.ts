@@ -1,0 +1,65 @@
+import { CLAIM_CATALOGUE } from '../../accounts/claims.ts';
+import type { ClaimUse } from '../../accounts/town.ts';
+import { checkbox, form, submit } from '../form.view.ts';
+import { type Fragment, type Html, html } from '../html.ts';
+import { inLanguage } from '../language.ts';
+import type { Visit } from '../visit.ts';
+import { checkboxOf, shown, usesOf } from './consent.ts';
+import { stepPage } from './page.view.ts';
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+/** A claim's value as a citizen reads it. */
+const readable = (visit: Visit, claim: string): Fragment => {
+  const value = visit.values[claim];
+  const { common, consent } = visit.t;
+  const { language } = visit.shell;
+  if (value === undefined) return html`<em>${consent.missing}</em>`;
+  if (typeof value === 'boolean') return value ? common.yes : common.no;
+  if (isRecord(value) && typeof value['formatted'] === 'string')
+    return value['formatted'].split('\n').map((line, at) => html`${at > 0 && html`<br>`}${line}`);
+  if (claim === 'birthdate' && typeof value === 'string')
+    return new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, { dateStyle: 'long', timeZone: 'UTC' }).format(new Date(value));
+  if (claim === 'locale' && typeof value === 'string')
+    return new Intl.DisplayNames(language, { type: 'language' }).of(value) ?? value;
+  return typeof value === 'string' || typeof value === 'number' ? value : JSON.stringify(value);
+};
+
+const claimItem = (visit: Visit, use: ClaimUse): Html => {
+  const t = visit.t.consent;
+  const { language } = visit.shell;
+  const label = inLanguage(CLAIM_CATALOGUE[use.claim]?.label ?? { de: use.claim }, language);
+  const detailId = `about.${use.claim}`;
+  const selectable = !use.required && visit.values[use.claim] !== undefined;
+  return html`<li class="ss-claim">
+    ${selectable ? checkbox(visit, { name: checkboxOf(use.claim), label, describedBy: detailId }) : html`<h3 class="ss-claim__label">${label}</h3>`}
+    <div id="${detailId}" class="ss-claim__about">
+      <p class="ss-claim__value"><span class="kern-sr-only">${t.value}: </span>${readable(visit, use.claim)}</p>
+      <p class="ss-claim__why">${t.purpose}: ${inLanguage(use.purpose, language)}</p>
+      <p class="ss-claim__why">${t.legalBasis}: ${inLanguage(use.legalBasis, language)}</p>
+    </div>
+  </li>`;
+};
+
+/** Asks for permission: every claim with its value, purpose and legal basis; the optional ones to tick. */
+export const view = (visit: Visit): string => {
+  const t = visit.t.consent;
+  const uses = usesOf(visit);
+  const required = uses.filter((use) => use.required);
+  const optional = uses.filter((use) => !use.required);
+  return stepPage(visit, {
+    title: t.title,
+    cancel: false,
+    body: html`<p class="kern-body">${t.lead(visit.service, visit.organisation)}</p>
+    ${form(
+      visit,
+      'consent',
+      html`<input type="hidden" name="shown" value="${shown(visit)}">
+      ${required.length > 0 && html`<section aria-labelledby="required-title"><h2 class="kern-heading-small" id="required-title">${t.requiredTitle}</h2><ul class="ss-claims">${required.map((use) => claimItem(visit, use))}</ul></section>`}
+      ${optional.length > 0 && html`<section aria-labelledby="optional-title"><h2 class="kern-heading-small" id="optional-title">${t.optionalTitle}</h2><p class="kern-body">${t.optionalHint}</p><ul class="ss-claims">${optional.map((use) => claimItem(visit, use))}</ul></section>`}
+      <p class="kern-body kern-body--small kern-body--muted">${t.never} ${t.remembered}</p>
+      ${submit(t.allow)}`,
+    )}
+    ${form(visit, 'deny', html`${submit(t.deny, 'secondary')}<p class="kern-body kern-body--small kern-body--muted ss-centred">${t.denyHint}</p>`)}`,
+  });
+};

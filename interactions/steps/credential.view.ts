@@ -1,0 +1,49 @@
+import { field, form, submit } from '../form.view.ts';
+import { html } from '../html.ts';
+import type { Visit } from '../visit.ts';
+import { stepPage } from './page.view.ts';
+import { ceremonyForm } from './passkey.view.ts';
+
+/** Passkey or password: the one choice of the registration that matters later. */
+export const credential = (visit: Visit): string => {
+  const t = visit.t.credential;
+  return stepPage(visit, {
+    title: t.title,
+    back: true,
+    scripts: ['page.js', 'passkey.js'],
+    body: html`<section class="ss-choice ss-choice--best" aria-labelledby="passkey-title">
+      <div class="ss-choice__head"><h2 class="kern-heading-small" id="passkey-title">${t.passkeyTitle}</h2><span class="kern-badge kern-badge--success"><span class="kern-label kern-label--small">${t.passkeyBadge}</span></span></div>
+      <p class="kern-body">${t.passkeyText}</p>
+      ${ceremonyForm(visit, { purpose: 'creation', action: 'new-passkey', label: t.passkeySubmit, aborted: t.aborted, kind: 'primary' })}
+      <p class="kern-body kern-body--muted" data-without-passkey>${t.passkeyUnsupported}</p>
+    </section>
+    <section class="ss-choice" aria-labelledby="password-title">
+      <h2 class="kern-heading-small" id="password-title">${t.passwordTitle}</h2>
+      <p class="kern-body">${t.passwordText}</p>
+      ${form(visit, 'choose-password', submit(t.passwordSubmit, 'secondary'))}
+    </section>`,
+  });
+};
+
+/** Asks for a new password. The second field disappears where the first one can be made visible. */
+export const password = (visit: Visit): string => {
+  const t = visit.t.password;
+  const email = visit.progress.draft?.email;
+  return stepPage(visit, {
+    title: t.title,
+    back: true,
+    body: html`<p class="kern-body">${t.lead(visit.deps.defaults.minPasswordLength)}</p>
+    ${form(
+      visit,
+      'new-password',
+      html`${
+        email !== undefined &&
+        // Without a name, so that it is not sent: it tells password managers whose password this is.
+        html`<div class="kern-form-input"><label class="kern-label" for="username">${t.username}</label><input class="kern-form-input__input" id="username" type="text" autocomplete="username" value="${email}" readonly></div>`
+      }
+      ${field(visit, { name: 'new_password', label: t.label, type: 'password', autocomplete: 'new-password' })}
+      <div data-without-script>${field(visit, { name: 'repeated_password', label: t.repeat, type: 'password', autocomplete: 'new-password' })}</div>
+      ${submit(t.submit)}`,
+    )}`,
+  });
+};

@@ -1,0 +1,46 @@
+import { errorSummary, form, submit } from '../form.view.ts';
+import { type Fragment, html } from '../html.ts';
+import { layout } from '../layout.view.ts';
+import type { StepName } from '../next-step.ts';
+import type { Visit } from '../visit.ts';
+
+/** The pages of a registration, in their order; for «step 2 of 5». */
+const REGISTRATION: readonly StepName[] = ['email', 'address', 'credential', 'kennung'];
+const STAGE: Partial<Record<StepName, StepName>> = {
+  'email-code': 'email',
+  password: 'credential',
+  'backup-codes': 'credential',
+};
+
+const preline = (visit: Visit): string => {
+  const stage = REGISTRATION.indexOf(STAGE[visit.step] ?? visit.step);
+  if (stage >= 0) return visit.t.common.step(stage + 1, REGISTRATION.length);
+  return visit.t.common.signingInTo(visit.service, visit.organisation);
+};
+
+type StepPage = {
+  readonly title: string;
+  readonly body: Fragment;
+  readonly scripts?: readonly string[];
+  /** Offers the way one page back. */
+  readonly back?: boolean;
+  /** Offers the way back to the service; after an account was created the way leads on. */
+  readonly cancel?: boolean;
+};
+
+/** A page of the interaction: its place in the whole, mistakes first, ways out last. */
+export const stepPage = (visit: Visit, page: StepPage): string => {
+  const faults = visit.flash?.faults ?? [];
+  return layout(visit.shell, {
+    title: page.title,
+    preline: preline(visit),
+    faulty: faults.length > 0,
+    scripts: page.scripts ?? ['page.js'],
+    body: html`${errorSummary(visit)}
+    ${page.body}
+    ${(page.back === true || page.cancel !== false) && html`<div class="ss-ways-out">
+      ${page.back === true && form(visit, 'back', submit(visit.t.common.back, 'tertiary', false))}
+      ${page.cancel !== false && form(visit, 'cancel', submit(visit.t.common.cancel, 'tertiary', false))}
+    </div>`}`,
+  });
+};

@@ -1,0 +1,29 @@
+import { form, submit } from '../form.view.ts';
+import { type Fragment, type Html, html } from '../html.ts';
+import type { Visit } from '../visit.ts';
+
+type CeremonyForm = {
+  readonly purpose: 'sign-in' | 'creation';
+  /** Where the result goes; its options come from `<action>-options`. */
+  readonly action: string;
+  readonly label: string;
+  /** Said when the citizen or the browser gave up. */
+  readonly aborted: string;
+  readonly kind: 'primary' | 'secondary';
+  readonly before?: Fragment;
+  readonly after?: Fragment;
+};
+
+/** The button that starts a WebAuthn ceremony. Hidden until the script knows that the browser can do it. */
+export const ceremonyForm = (visit: Visit, spec: CeremonyForm): Html =>
+  html`<div data-passkey="${spec.purpose}" data-options="/interaction/${visit.uid}/${spec.action}-options" data-aborted="${spec.aborted}" hidden>
+    ${spec.before}
+    ${form(
+      visit,
+      spec.action,
+      html`<input type="hidden" name="ceremony"><input type="hidden" name="response">
+      ${submit(spec.label, spec.kind)}
+      <p class="kern-body ss-message" role="alert" hidden></p>`,
+    )}
+    ${spec.after}
+  </div>`;

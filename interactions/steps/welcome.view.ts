@@ -1,0 +1,37 @@
+import { checkbox, form, submit } from '../form.view.ts';
+import { type Html, html } from '../html.ts';
+import type { Visit } from '../visit.ts';
+import { stepPage } from './page.view.ts';
+
+const printing = (visit: Visit): Html =>
+  html`<button type="button" class="kern-btn kern-btn--secondary ss-btn--wide" data-print hidden><span class="kern-label">${visit.t.common.print}</span></button>
+  <p class="kern-body kern-body--small kern-body--muted ss-no-print" data-without-script>${visit.t.common.printWithoutScript}</p>`;
+
+/** Shows the backup codes, once. */
+export const backupCodes = (visit: Visit): string => {
+  const t = visit.t.backupCodes;
+  const codes = visit.progress.welcome?.backupCodes ?? [];
+  return stepPage(visit, {
+    title: t.title,
+    cancel: false,
+    body: html`<p class="kern-body">${t.lead}</p>
+    <p class="kern-body ss-no-print"><strong>${t.warning}</strong></p>
+    <ol class="ss-codes" aria-label="${t.list}">${codes.map((code) => html`<li><code>${code}</code></li>`)}</ol>
+    ${printing(visit)}
+    ${form(visit, 'backup-codes', html`${checkbox(visit, { name: 'confirmed', label: t.confirm })}${submit(t.submit)}`)}`,
+  });
+};
+
+/** Shows the Bürgerkennung to keep. */
+export const kennung = (visit: Visit): string => {
+  const t = visit.t.kennung;
+  return stepPage(visit, {
+    title: t.title,
+    cancel: false,
+    body: html`<p class="kern-body">${t.lead}</p>
+    <dl class="ss-kennung"><dt>${t.label}</dt><dd><code>${visit.progress.welcome?.kennung ?? ''}</code></dd></dl>
+    <p class="kern-body">${visit.account?.email === undefined ? html`<strong>${t.withoutEmail}</strong>` : t.note}</p>
+    ${printing(visit)}
+    ${form(visit, 'kennung', submit(t.submit(visit.service)))}`,
+  });
+};

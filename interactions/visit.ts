@@ -1,0 +1,188 @@
+import type Koa from 'koa';
+import { errors } from 'oidc-provider';
+import * as accounts from '../accounts/accounts.ts';
+import * as claims from '../accounts/claims.ts';
+import * as consents from '../accounts/consents.ts';
+import type { Context } from '../accounts/context.ts';
+import { type AccountId, type ClientId, parseAccountId, parseClientId } from '../accounts/ids.ts';
+import type { Registration } from '../accounts/town.ts';
+import type { PageDeps } from './deps.ts';
+import type { PageError } from './errors.view.ts';
+import type { Form } from './form.ts';
+import type { Html } from './html.ts';
+import { shellOf } from './http.ts';
+import { inLanguage, textsIn } from './language.ts';
+import type { Shell } from './layout.view.ts';
+import { type Needs, nextStep, type StepName } from './next-step.ts';
+import * as progresses from './progress.ts';
+import type { Flash, Progress } from './progress.ts';
+import type { Texts } from './texts/de.ts';
+
+type Interaction = Awaited<ReturnType<ReturnType<PageDeps['provider']>['interactionDetails']>>;
+
+/** One request to an interaction: who asks, for which service, how far it has come, and what comes next. */
+export type Visit = {
+  readonly deps: PageDeps;
+  readonly ctx: Koa.Context;
+  readonly domain: Context;
+  readonly interaction: Interaction;
+  readonly uid: string;
+  /** For the forms of this interaction. */
+  readonly token: string;
+  readonly registration: Registration;
+  readonly clientId: ClientId;
+  readonly service: string;
+  readonly organisation: string;
+  readonly shell: Shell;
+  readonly t: Texts;
+  readonly progress: Progress;
+  readonly account: accounts.Account | undefined;
+  /** The claims that the service asks for in this request and may get. */
+  readonly requested: readonly string[];
+  /** The values that the account has for them now. */
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly needs: Needs;
+  readonly step: StepName;
+  /** What the last form left, if it was for this step. */
+  readonly flash: Flash | undefined;
+};
+
+/** What a form leads to. */
+export type Outcome =
+  /** On to whatever page is next; `apply` runs against the newest progress and may refuse by returning undefined. */
+  | { readonly go: 'on'; readonly apply?: (progress: Progress) => Progress | undefined; readonly flash?: Flash }
+  /** Back to the service without a sign-in. */
+  | { readonly go: 'back-to-service' }
+  | { readonly go: 'json'; readonly body: object }
+  | { readonly go: 'error'; readonly error: PageError };
+
+export type Post = {
+  /** The fields that the form has; others are refused. */
+  readonly fields: readonly string[];
+  readonly handle: (visit: Visit, form: Form) => Promise<Outcome>;
+};
+
+/** A page of the interaction and the forms that may be sent from it, by action. Steps know nothing of one another. */
+export type Step = {
+  readonly view: (visit: Visit) => string | Promise<string>;
+  readonly posts: Readonly<Record<string, Post>>;
+};
+
+/** Back to the same page with what is wrong. */
+export const faulty = (faults: Flash['faults'] & object, values: Record<string, string> = {}): Outcome => ({
+  go: 'on',
+  flash: { faults, values },
+});
+
+export type { Html };
+
+const expired = (detail: string): PageError => ({ kind: 'expired', status: 400, code: 'interaction_not_found', detail });
+
+/** The interaction of this browser and this address; undefined if the cookie is missing, foreign or too old. */
+const findInteraction = async (deps: PageDeps, ctx: Koa.Context, uid: string): Promise<Interaction | undefined> => {
+  try {
+    const interaction = await deps.provider().interactionDetails(ctx.req, ctx.res);
+    // The cookie names the interaction; the address must name the same one (Keycloak CVE-2026-7507).
+    return interaction.uid === uid ? interaction : undefined;
+  } catch (error) {
+    if (error instanceof errors.SessionNotFound) return undefined;
+    throw error;
+  }
+};
+
+/** Whose interaction it is: proven in it; or, when only the consent is asked for, the account of the running session. */
+const accountOf = (interaction: Interaction, progress: Progress): AccountId | undefined =>
+  interaction.prompt.name === 'login' ? progress.evidence?.account : parseAccountId(interaction.session?.accountId);
+
+const param = (interaction: Interaction, name: string): string | undefined => {
+  const value = interaction.params[name];
+  return typeof value === 'string' ? value : undefined;
+};
+
+const loadNeeds = async (
+  deps: PageDeps,
+  domain: Context,
+  account: accounts.Account | undefined,
+  service: { registration: Registration; clientId: ClientId },
+  interaction: Interaction,
+): Promise<Pick<Visit, 'needs' | 'requested' | 'values'>> => {
+  const { registration, clientId } = service;
+  const requested = claims.requestedClaims(registration, param(interaction, 'scope') ?? '', param(interaction, 'claims'));
+  const required = registration.claims.filter((use) => use.required).map((use) => use.claim);
+  // A required address can only be given by proving it, not typed in like a name.
+  const needsEmail = registration.needsEmail || requested.some((claim) => claim === 'email' && required.includes(claim));
+  if (account === undefined)
+    return { requested, values: {}, needs: { account: undefined, needsEmail, missing: [], consentDue: false } };
+  const values = requested.length === 0 ? {} : await claims.released(domain, account.id, registration, requested, deps.town);
+  const missing = requested.filter(
+    (claim) => required.includes(claim) && values[claim] === undefined && claims.CLAIM_CATALOGUE[claim]?.from.length !== 0,
+  );
+  const again = param(interaction, 'prompt')?.split(' ').includes('consent') === true;
+  const consent = requested.length === 0 ? undefined : await consents.find(domain, account.id, clientId);
+  return {
+    requested,
+    values,
+    needs: {
+      account: { hasEmail: account.email !== undefined },
+      needsEmail,
+      missing,
+      consentDue: requested.length > 0 && (again || consents.isDue(consent, registration, requested)),
+    },
+  };
+};
+
+/** Opens a request to an interaction, or says why it cannot go on. */
+export const open = async (
+  deps: PageDeps,
+  ctx: Koa.Context,
+  uid: string,
+): Promise<{ outcome: 'open'; visit: Visit } | { outcome: 'refused'; error: PageError; shell: Shell }> => {
+  const interaction = await findInteraction(deps, ctx, uid);
+  const shell = shellOf(ctx, deps, interaction?.params['ui_locales']);
+  if (interaction === undefined)
+    return { outcome: 'refused', shell, error: expired('no interaction with this id belongs to this browser') };
+  const clientId = parseClientId(param(interaction, 'client_id'));
+  const registration = clientId && (await deps.registration(clientId));
+  if (clientId === undefined || registration === undefined)
+    return { outcome: 'refused', shell, error: { kind: 'client', status: 400, code: 'invalid_client', detail: 'the service is not registered any more' } };
+
+  const progress = await progresses.read(deps.fleeting, uid);
+  const system = deps.context();
+  const id = accountOf(interaction, progress);
+  const domain: Context = { ...system, actor: { kind: 'citizen', ...(id !== undefined && { account: id }) } };
+  const found = id && (await accounts.load(domain, id));
+  const account = found?.status === 'active' ? found : undefined;
+  // Locked or closed meanwhile: what was proven counts no longer. A session's own interaction cannot go on without it.
+  if (id !== undefined && account === undefined && interaction.prompt.name !== 'login')
+    return { outcome: 'refused', shell, error: expired('the account of this session is not active') };
+
+  const loaded = await loadNeeds(deps, domain, account, { registration, clientId }, interaction);
+  const step = nextStep(progress, loaded.needs);
+  const organisation = deps.town.organisations.find((one) => one.id === registration.organisation);
+  return {
+    outcome: 'open',
+    visit: {
+      deps,
+      ctx,
+      domain,
+      interaction,
+      uid,
+      token: domain.keys.formToken(uid),
+      registration,
+      clientId,
+      service: inLanguage(registration.name, shell.language),
+      organisation: organisation === undefined ? '' : inLanguage(organisation.name, shell.language),
+      shell: { ...shell, path: shell.path && `/interaction/${uid}` },
+      t: textsIn(shell.language),
+      progress,
+      account,
+      ...loaded,
+      step,
+      flash: progress.flash?.step === step ? progress.flash : undefined,
+    },
+  };
+};
+
+/** How long what belongs to this interaction is kept, in seconds. */
+export const secondsLeft = (visit: Pick<Visit, 'interaction' | 'domain'>): number =>
+  Math.max(1, Math.ceil(visit.interaction.exp - visit.domain.now().getTime() / 1000));
