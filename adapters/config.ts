@@ -97,14 +97,17 @@ export const readConfig = (
 
 type Fault = (line: string) => undefined;
 
-const given = (value: string | undefined): string | undefined => (value === undefined || value.trim() === '' ? undefined : value.trim());
+const given = (value: string | undefined): string | undefined =>
+  value === undefined || value.trim() === '' ? undefined : value.trim();
 
 const readIssuer = (value: string | undefined, fault: Fault): URL | undefined => {
   const text = given(value);
-  if (text === undefined) return fault('ISSUER is missing: set the public address of the provider, like https://login.stadt.example.');
+  if (text === undefined)
+    return fault('ISSUER is missing: set the public address of the provider, like https://login.stadt.example.');
   if (!URL.canParse(text)) return fault('ISSUER is not an address: set it like https://login.stadt.example.');
   const url = new URL(text);
-  if (url.protocol !== 'https:') return fault('ISSUER does not begin with https://: set the address under which the TLS proxy is reached.');
+  if (url.protocol !== 'https:')
+    return fault('ISSUER does not begin with https://: set the address under which the TLS proxy is reached.');
   if (url.username !== '' || url.password !== '') return fault('ISSUER holds a user name or password: leave them out.');
   if (url.href !== `${url.origin}/` || text.includes('?') || text.includes('#')) {
     return fault('ISSUER has more than scheme, host and port: leave out path, query and fragment.');
@@ -118,29 +121,41 @@ const readIssuer = (value: string | undefined, fault: Fault): URL | undefined =>
 const readPort = (value: string | undefined, fault: Fault): number | undefined => {
   const text = given(value) ?? '3000';
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  return port >= 1 && port <= 65535 ? port : fault('PORT is not a port: set a number from 1 to 65535, or leave it out for 3000.');
+  return port >= 1 && port <= 65535
+    ? port
+    : fault('PORT is not a port: set a number from 1 to 65535, or leave it out for 3000.');
 };
 
 const readHost = (value: string | undefined, fault: Fault): string | undefined => {
   const host = given(value) ?? '127.0.0.1';
   return host === 'localhost' || ipaddr.isValid(host)
     ? host
-    : fault('HOST is not an IP address to listen on: set one, like 127.0.0.1 or 0.0.0.0, or leave it out for 127.0.0.1.');
+    : fault(
+        'HOST is not an IP address to listen on: set one, like 127.0.0.1 or 0.0.0.0, or leave it out for 127.0.0.1.',
+      );
 };
 
 const readDatabaseUrl = (value: string | undefined, fault: Fault): string | undefined => {
   const text = given(value);
   if (text === undefined) {
-    return fault('DATABASE_URL is missing: set it like postgres://schluessel:PASSWORD@db.stadt.example/schluessel?sslmode=verify-full.');
+    return fault(
+      'DATABASE_URL is missing: set it like postgres://schluessel:PASSWORD@db.stadt.example/schluessel?sslmode=verify-full.',
+    );
   }
-  if (!URL.canParse(text) || !/^postgres(ql)?:$/.test(new URL(text).protocol)) {
-    return fault('DATABASE_URL is not a Postgres address: it begins with postgres://, and special characters in the password are percent-encoded.');
+  // A user without a host, as for a socket, is a form that URL does not know.
+  const whole = text.replace('@/', '@socket/');
+  if (!URL.canParse(whole) || !/^postgres(ql)?:$/.test(new URL(whole).protocol)) {
+    return fault(
+      'DATABASE_URL is not a Postgres address: it begins with postgres://, and special characters in the password are percent-encoded.',
+    );
   }
-  const url = new URL(text);
+  const url = new URL(whole);
   const host = url.searchParams.get('host') ?? url.hostname;
   const local = host === '' || host.startsWith('/') || isLoopbackHost(host);
   if (!local && url.searchParams.get('sslmode') !== 'verify-full') {
-    return fault('DATABASE_URL leads to another machine without verified TLS: add sslmode=verify-full (and sslrootcert=FILE for an own authority).');
+    return fault(
+      'DATABASE_URL leads to another machine without verified TLS: add sslmode=verify-full (and sslrootcert=FILE for an own authority).',
+    );
   }
   return text;
 };
@@ -149,7 +164,9 @@ const readRedisUrl = (value: string | undefined, fault: Fault): string | undefin
   const text = given(value);
   if (text === undefined) return undefined;
   if (!URL.canParse(text) || !/^rediss?:$/.test(new URL(text).protocol)) {
-    return fault('REDIS_URL is not a Redis address: set it like rediss://:PASSWORD@redis.stadt.example, or leave it out.');
+    return fault(
+      'REDIS_URL is not a Redis address: set it like rediss://:PASSWORD@redis.stadt.example, or leave it out.',
+    );
   }
   const url = new URL(text);
   if (url.protocol === 'redis:' && !isLoopbackHost(url.hostname)) {
@@ -162,11 +179,14 @@ const readSmtpUrl = (value: string | undefined, fault: Fault): string | undefine
   const text = given(value);
   if (text === undefined) return fault('SMTP_URL is missing: set it like smtps://USER:PASSWORD@mail.stadt.example.');
   if (!URL.canParse(text) || !/^smtps?:$/.test(new URL(text).protocol) || new URL(text).hostname === '') {
-    return fault('SMTP_URL is not a mail server: set it like smtps://USER:PASSWORD@mail.stadt.example, or smtp:// for STARTTLS.');
+    return fault(
+      'SMTP_URL is not a mail server: set it like smtps://USER:PASSWORD@mail.stadt.example, or smtp:// for STARTTLS.',
+    );
   }
   const url = new URL(text);
   // Switches such as ?ignoreTLS=true or ?tls.rejectUnauthorized=false would send codes in the clear.
-  if (url.search !== '' || url.hash !== '') return fault('SMTP_URL has switches behind the address: leave them out, TLS is always verified.');
+  if (url.search !== '' || url.hash !== '')
+    return fault('SMTP_URL has switches behind the address: leave them out, TLS is always verified.');
   return text;
 };
 
@@ -179,11 +199,16 @@ const readTownFile = (value: string | undefined, files: ConfigFiles, fault: Faul
 const readProxies = (value: string | undefined, fault: Fault): string[] | undefined => {
   const text = given(value);
   if (text === undefined) {
-    return fault('TRUSTED_PROXIES is missing: set the ranges of the proxies that end TLS, with commas between, like 127.0.0.1/32.');
+    return fault(
+      'TRUSTED_PROXIES is missing: set the ranges of the proxies that end TLS, with commas between, like 127.0.0.1/32.',
+    );
   }
   const ranges = text.split(',').map((range) => range.trim());
-  const wrong = ranges.map((range) => ({ range, reason: proxyFault(range) })).filter(({ reason }) => reason !== undefined);
-  for (const { range, reason } of wrong) fault(`TRUSTED_PROXIES: ${range === '' ? 'an empty entry' : range} ${reason}.`);
+  const wrong = ranges
+    .map((range) => ({ range, reason: proxyFault(range) }))
+    .filter(({ reason }) => reason !== undefined);
+  for (const { range, reason } of wrong)
+    fault(`TRUSTED_PROXIES: ${range === '' ? 'an empty entry' : range} ${reason}.`);
   return wrong.length === 0 ? ranges : undefined;
 };
 
@@ -193,7 +218,9 @@ const proxyFault = (range: string): string | undefined => {
   const [address, bits] = ipaddr.parseCIDR(range);
   // ipaddr.js takes shortened forms of IPv4 (10.1/16), which people read differently.
   if (address.kind() === 'ipv4' && !/^\d{1,3}(\.\d{1,3}){3}\//.test(range)) return form;
-  return bits < MIN_PREFIX_BITS[address.kind()] ? 'takes in too much of the internet: name the proxies themselves' : undefined;
+  return bits < MIN_PREFIX_BITS[address.kind()]
+    ? 'takes in too much of the internet: name the proxies themselves'
+    : undefined;
 };
 
 const readKeyRing = (
@@ -206,7 +233,9 @@ const readKeyRing = (
   const folder = given(env['CREDENTIALS_DIRECTORY']);
   const path = named ?? (folder === undefined ? undefined : join(folder, 'keyring'));
   if (path === undefined) {
-    return fault('KEYRING_FILE is missing: set the path of the key ring, or give it as the systemd credential "keyring".');
+    return fault(
+      'KEYRING_FILE is missing: set the path of the key ring, or give it as the systemd credential "keyring".',
+    );
   }
   let file: { text: string; mode: number };
   try {

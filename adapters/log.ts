@@ -26,10 +26,14 @@ export const createLog = (level: LogLevel = 'info', destination?: DestinationStr
         level: (label) => ({ level: label }),
         log: (fields) => harmless(fields) as Record<string, unknown>,
       },
+      // `harmless` has done it; pino's own serializer would add what it left out.
+      serializers: { err: (error: unknown) => error },
       hooks: {
         logMethod(args, method) {
-          // pino may be called as (message, …values) and (fields, message, …values).
-          const clean = args.map((argument) => (typeof argument === 'string' ? harmlessText(argument) : argument));
+          // pino may be called as (message, …values), (fields, message, …values) and (error).
+          const [first] = args as unknown[];
+          const all = first instanceof Error && args.length === 1 ? [{ err: first }, messageOf(first)] : args;
+          const clean = all.map((argument) => (typeof argument === 'string' ? harmlessText(argument) : argument));
           method.apply(this, clean as Parameters<typeof method>);
         },
       },
@@ -63,7 +67,8 @@ export const harmless = (value: unknown, depth = 0): unknown => {
 };
 
 /** Flags and counts say nothing about a person, whatever they are called. */
-const isPlainSign = (value: unknown): boolean => typeof value === 'boolean' || typeof value === 'number' || value == null;
+const isPlainSign = (value: unknown): boolean =>
+  typeof value === 'boolean' || typeof value === 'number' || value == null;
 
 // Errors of libraries carry whole requests, rows and parameters: only what explains the fault is kept.
 const harmlessError = (error: Error, depth: number): Record<string, unknown> => {
@@ -86,8 +91,4 @@ const messageOf = ({ message }: Error): string => {
 };
 
 const harmlessText = (text: string): string =>
-  text
-    .replace(JWT, '[jwt]')
-    .replace(URL_CREDENTIALS, '$1')
-    .replace(URL_QUERY, '$1')
-    .replace(EMAIL, '[email]');
+  text.replace(JWT, '[jwt]').replace(URL_CREDENTIALS, '$1').replace(URL_QUERY, '$1').replace(EMAIL, '[email]');

@@ -12,19 +12,24 @@ const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
 /** Notes what the schema cannot see in the town's own file. */
 export const checkTown = (source: TownSource, town: Town): void => {
-  if (!town.languages.includes('de')) source.fault(['languages'], 'de must be among the languages', 'languages: [de, en]');
+  if (!town.languages.includes('de'))
+    source.fault(['languages'], 'de must be among the languages', 'languages: [de, en]');
   checkText(source, ['name'], town.name, town.languages);
   checkText(source, ['office', 'name'], town.office.name, town.languages);
   checkText(source, ['office', 'hours'], town.office.hours, town.languages);
   for (const [name, address] of Object.entries(town.pages)) {
     const reason = httpsFault(address, { localhost: false });
-    if (reason !== undefined) source.fault(['pages', name], `pages.${name} ${reason}`, 'https://www.stadt.example/impressum');
+    if (reason !== undefined)
+      source.fault(['pages', name], `pages.${name} ${reason}`, 'https://www.stadt.example/impressum');
   }
   for (const [index, organisation] of town.organisations.entries()) {
     checkText(source, ['organisations', index, 'name'], organisation.name, town.languages);
     const first = town.organisations.findIndex(({ id }) => id === organisation.id);
     if (first !== index) {
-      source.fault(['organisations', index, 'id'], `the id ${organisation.id} is used twice; every organisation needs its own`);
+      source.fault(
+        ['organisations', index, 'id'],
+        `the id ${organisation.id} is used twice; every organisation needs its own`,
+      );
     }
   }
 };
@@ -56,7 +61,10 @@ export const checkService = (
     }
   }
   if (service.needsEmail && !service.claims.some(({ claim }) => claim === 'email')) {
-    source.fault(['needs_email'], 'needs_email without the claim email: name the claim with its purpose, or leave needs_email out');
+    source.fault(
+      ['needs_email'],
+      'needs_email without the claim email: name the claim with its purpose, or leave needs_email out',
+    );
   }
 };
 
@@ -83,10 +91,15 @@ const checkText = (source: TownSource, path: (string | number)[], text: Text, la
 };
 
 const checkAddresses = (source: TownSource, service: Registration, options: TownOptions): void => {
-  const example = service.kind === 'native' ? 'https://app.stadt.example/callback' : 'https://katalog.stadt.example/callback';
+  const example =
+    service.kind === 'native' ? 'https://app.stadt.example/callback' : 'https://katalog.stadt.example/callback';
   const wantsRedirects = service.kind === 'web' || service.kind === 'spa' || service.kind === 'native';
   if (wantsRedirects && service.redirectUris.length === 0) {
-    source.fault([], `redirect_uris is missing: a service of kind ${service.kind} needs one or more`, `redirect_uris: [${example}]`);
+    source.fault(
+      [],
+      `redirect_uris is missing: a service of kind ${service.kind} needs one or more`,
+      `redirect_uris: [${example}]`,
+    );
   }
   const lists = { redirect_uris: service.redirectUris, post_logout_redirect_uris: service.postLogoutRedirectUris };
   for (const [field, uris] of Object.entries(lists)) {
@@ -103,7 +116,8 @@ const checkAddresses = (source: TownSource, service: Registration, options: Town
   };
   for (const [field, uri] of Object.entries(single)) {
     const reason = uri === undefined ? undefined : httpsFault(uri, options);
-    if (reason !== undefined) source.fault([field], `${field}: ${uri} ${reason}`, `${field}: https://katalog.stadt.example/…`);
+    if (reason !== undefined)
+      source.fault([field], `${field}: ${uri} ${reason}`, `${field}: https://katalog.stadt.example/…`);
   }
   if (service.backchannelLogoutUri !== undefined && service.kind !== 'web') {
     source.fault(['backchannel_logout_uri'], 'only a service of kind web has a server that can receive logout tokens');
@@ -115,7 +129,11 @@ const checkAddresses = (source: TownSource, service: Registration, options: Town
     const reason = httpsFault(origin, options);
     const exact = URL.canParse(origin) && new URL(origin).origin === origin;
     if (reason === undefined && exact) continue;
-    source.fault(['cors_origins', index], `cors_origins: ${origin} ${reason ?? 'must be an origin, without path'}`, '- https://karte.stadt.example');
+    source.fault(
+      ['cors_origins', index],
+      `cors_origins: ${origin} ${reason ?? 'must be an origin, without path'}`,
+      '- https://karte.stadt.example',
+    );
   }
 };
 
@@ -139,11 +157,16 @@ const checkAuthentication = (source: TownSource, service: Registration): void =>
   for (const [index, key] of (service.jwks?.keys ?? []).entries()) {
     const secret = PRIVATE_MEMBERS.find((member) => member in key);
     if (secret === undefined) continue;
-    source.fault(['jwks', 'keys', index], `the key holds private material (${secret}); leave only the public part, and replace the key: it is known now`);
+    source.fault(
+      ['jwks', 'keys', index],
+      `the key holds private material (${secret}); leave only the public part, and replace the key: it is known now`,
+    );
   }
   if (service.pkceExemption === undefined) return;
-  if (authMethod === 'none') source.fault(['pkce_exemption'], 'a client without authentication can never do without PKCE (RFC 9700 §2.1.1)');
-  if (!isDay(service.pkceExemption.until)) source.fault(['pkce_exemption', 'until'], 'until is not a day of the calendar', 'until: "2027-06-30"');
+  if (authMethod === 'none')
+    source.fault(['pkce_exemption'], 'a client without authentication can never do without PKCE (RFC 9700 §2.1.1)');
+  if (!isDay(service.pkceExemption.until))
+    source.fault(['pkce_exemption', 'until'], 'until is not a day of the calendar', 'until: "2027-06-30"');
 };
 
 /** Why an address cannot be a redirect URI; undefined when it can. RFC 9700 §4.1.3: compared exactly, so it must be exact. */
@@ -153,7 +176,8 @@ export const redirectFault = (uri: string, kind: Registration['kind'], options: 
   const { protocol } = new URL(uri);
   if (protocol === 'https:' || protocol === 'http:') return httpsFault(uri, options);
   if (kind !== 'native') return `has the scheme ${protocol} which only apps (kind native) may use`;
-  if (!APP_SCHEME.test(protocol)) return `has the scheme ${protocol}; an app’s own scheme is its reversed domain (RFC 8252 §7.1), like de.stadt.app:`;
+  if (!APP_SCHEME.test(protocol))
+    return `has the scheme ${protocol}; an app’s own scheme is its reversed domain (RFC 8252 §7.1), like de.stadt.app:`;
   if (uri.includes('#')) return 'has a fragment (#); leave it out';
   return undefined;
 };
@@ -163,7 +187,8 @@ const httpsFault = (uri: string, options: TownOptions): string | undefined => {
   if (!URL.canParse(uri)) return 'is not an absolute address';
   const url = new URL(uri);
   const loopback = LOOPBACK_HOSTS.has(url.hostname);
-  if (url.protocol !== 'https:' && !(options.localhost && url.protocol === 'http:' && loopback)) return 'must begin with https://';
+  if (url.protocol !== 'https:' && !(options.localhost && url.protocol === 'http:' && loopback))
+    return 'must begin with https://';
   if (loopback && !options.localhost) return 'leads to this machine, which only the sandbox permits';
   if (url.username !== '' || url.password !== '') return 'has a user name or password in it';
   if (uri.includes('#')) return 'has a fragment (#); leave it out';

@@ -81,7 +81,10 @@ export const readSource = (file: string): TownSource => {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     const source = new TownSource(file, '');
-    source.fault([], code === 'ENOENT' ? 'the file does not exist' : `the file cannot be read (${code ?? String(error)})`);
+    source.fault(
+      [],
+      code === 'ENOENT' ? 'the file does not exist' : `the file cannot be read (${code ?? String(error)})`,
+    );
     return source;
   }
 };
@@ -115,11 +118,19 @@ const noteSchemaFault = (source: TownSource, error: ErrorObject): void => {
       return;
     }
     case 'enum':
-      source.fault(path, `${what} must be one of: ${(schema['enum'] as unknown[]).join(', ')}`, exampleAt(path, schema));
+      source.fault(
+        path,
+        `${what} must be one of: ${(schema['enum'] as unknown[]).join(', ')}`,
+        exampleAt(path, schema),
+      );
       return;
     case 'type': {
       const quotes = parameters['type'] === 'string' ? ', so put it in quotes' : '';
-      source.fault(path, `${what} must be ${aOrAn(String(parameters['type']))}${quotes}${meaning}`, exampleAt(path, schema));
+      source.fault(
+        path,
+        `${what} must be ${aOrAn(String(parameters['type']))}${quotes}${meaning}`,
+        exampleAt(path, schema),
+      );
       return;
     }
     case 'pattern':
@@ -170,7 +181,9 @@ const flow = (value: unknown): string => {
       .map(([key, inner]) => `${key}: ${flow(inner)}`)
       .join(', ')} }`;
   }
-  return typeof value === 'string' && (/^[\d.]+$/.test(value) || /[,:#[\]{}]/.test(value)) ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' && (/^[\d.]+$/.test(value) || /[,:#[\]{}]/.test(value))
+    ? JSON.stringify(value)
+    : String(value);
 };
 
 const aOrAn = (type: string): string => (/^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`);

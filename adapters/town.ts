@@ -56,7 +56,8 @@ export const loadTown = (path: string, options: TownOptions = { localhost: false
       // File systems that ignore case could otherwise hold one service twice.
       const key = registration.clientId.toLowerCase();
       const other = places.get(key);
-      if (other !== undefined) source.fault(['client_id'], `the client_id ${registration.clientId} is taken by ${basename(other)}`);
+      if (other !== undefined)
+        source.fault(['client_id'], `the client_id ${registration.clientId} is taken by ${basename(other)}`);
       places.set(key, file);
       registrations.push(registration);
     }

@@ -8,7 +8,12 @@ import type { Town } from '../../accounts/town.ts';
 import type { SandboxFolder } from './folder.ts';
 
 /** A test citizen as the terminal shows it. */
-export type TestCitizen = { readonly name: string; readonly identifier: string; readonly password: string; readonly about: string };
+export type TestCitizen = {
+  readonly name: string;
+  readonly identifier: string;
+  readonly password: string;
+  readonly about: string;
+};
 
 type Draft = {
   readonly key: string;
@@ -78,7 +83,8 @@ const ensureCitizen = async (
 ): Promise<TestCitizen> => {
   const shown = { name: `${draft.given} ${draft.family}`, password: draft.password, about: draft.about };
   const known = draft.email ?? folder.kennung(draft.key);
-  if (known !== undefined && (await accounts.findByIdentifier(ctx, known)) !== undefined) return { ...shown, identifier: known };
+  if (known !== undefined && (await accounts.findByIdentifier(ctx, known)) !== undefined)
+    return { ...shown, identifier: known };
 
   const hash = await hashNew(ctx, hashing, new Secret(draft.password));
   const email = draft.email === undefined ? undefined : parseEmail(draft.email);

@@ -31,7 +31,9 @@ export class SandboxFolder {
       mkdirSync(path, { recursive: true, mode: 0o711 });
       chmodSync(path, 0o711);
     } catch (error) {
-      throw new Obstacle(`The folder ${path} cannot be written (${errorCode(error)}): make it writable, or set SANDBOX_DIR to another one.`);
+      throw new Obstacle(
+        `The folder ${path} cannot be written (${errorCode(error)}): make it writable, or set SANDBOX_DIR to another one.`,
+      );
     }
     const lock = await takeLock(path);
     if (fresh) {
@@ -51,13 +53,17 @@ export class SandboxFolder {
     const file = join(this.path, 'keyring.json');
     if (!existsSync(file)) {
       if (hasPostgresData(this.path)) {
-        throw new Obstacle(`The key ring ${file} is gone, so the sandbox's data cannot be opened: start anew with npm start -- --fresh.`);
+        throw new Obstacle(
+          `The key ring ${file} is gone, so the sandbox's data cannot be opened: start anew with npm start -- --fresh.`,
+        );
       }
       writePrivately(file, newKeyRing());
     }
     const ring = parseKeyRing(readFileSync(file, 'utf8'));
     if (!('faults' in ring)) return ring;
-    throw new Obstacle(`The key ring ${file} is damaged (${ring.faults.join('; ')}): start anew with npm start -- --fresh.`);
+    throw new Obstacle(
+      `The key ring ${file} is damaged (${ring.faults.join('; ')}): start anew with npm start -- --fresh.`,
+    );
   }
 
   /** The secret of a demo service, the same at every start. */
@@ -128,7 +134,9 @@ const takeLock = async (folder: string): Promise<Server | undefined> => {
   );
   neighbour.destroy();
   if (answers) {
-    throw new Obstacle(`A sandbox is already running with the data in ${folder}: stop it with Ctrl-C, or set SANDBOX_DIR and PORT for a second one.`);
+    throw new Obstacle(
+      `A sandbox is already running with the data in ${folder}: stop it with Ctrl-C, or set SANDBOX_DIR and PORT for a second one.`,
+    );
   }
   rmSync(path, { force: true });
   const server = createServer((socket) => socket.destroy()).listen(path);

@@ -6,7 +6,14 @@ import PostalMime from 'postal-mime';
 import { SMTPServer } from 'smtp-server';
 import { type Language, languageOf, page, STYLE, sendPage, sendText, type View } from './page.view.ts';
 
-export type ReceivedMail = { readonly id: number; readonly at: string; readonly to: string; readonly from: string; readonly subject: string; readonly text: string };
+export type ReceivedMail = {
+  readonly id: number;
+  readonly at: string;
+  readonly to: string;
+  readonly from: string;
+  readonly subject: string;
+  readonly text: string;
+};
 
 export type MailServer = { readonly smtpUrl: string; readonly mails: readonly ReceivedMail[]; stop(): Promise<void> };
 
@@ -59,8 +66,18 @@ export const startMailServer = async (): Promise<MailServer> => {
 };
 
 const TEXTS = {
-  de: { title: 'Posteingang', empty: 'Noch ist keine Mail angekommen.', to: 'An', all: 'Alle Mails, die der Stadtschlüssel verschickt, landen hier. Die Seite erneuert sich von selbst.' },
-  en: { title: 'Mail inbox', empty: 'No mail has arrived yet.', to: 'To', all: 'Every mail that Stadtschlüssel sends ends up here. The page renews itself.' },
+  de: {
+    title: 'Posteingang',
+    empty: 'Noch ist keine Mail angekommen.',
+    to: 'An',
+    all: 'Alle Mails, die der Stadtschlüssel verschickt, landen hier. Die Seite erneuert sich von selbst.',
+  },
+  en: {
+    title: 'Mail inbox',
+    empty: 'No mail has arrived yet.',
+    to: 'To',
+    all: 'Every mail that Stadtschlüssel sends ends up here. The page renews itself.',
+  },
 } as const;
 
 // Reloads only when something has come, so that nobody loses what they are just copying.

@@ -15,13 +15,16 @@ export const checkPorts = async (ports: readonly number[]): Promise<void> => {
   for (const port of ports) {
     const codes = await Promise.all(LOOPBACK.map((host) => tryPort(port, host)));
     const code = codes.find((one) => one !== undefined && !NO_SUCH_ADDRESS.includes(one));
-    if (code === 'EACCES') throw new Obstacle(`Port ${port} is for the system's own services: set PORT to one above 1023.`);
+    if (code === 'EACCES')
+      throw new Obstacle(`Port ${port} is for the system's own services: set PORT to one above 1023.`);
     if (code !== undefined) taken.push(port);
   }
   if (taken.length === 0) return;
   const [first = 3000] = ports;
   const what = taken.length === 1 ? `Port ${taken[0]} is` : `Ports ${taken.join(', ')} are`;
-  throw new Obstacle(`${what} in use: stop what listens there, or take other ports, for example PORT=${first < 60_000 ? first + 100 : 3100} npm start.`);
+  throw new Obstacle(
+    `${what} in use: stop what listens there, or take other ports, for example PORT=${first < 60_000 ? first + 100 : 3100} npm start.`,
+  );
 };
 
 const tryPort = (port: number, host: string): Promise<string | undefined> =>
@@ -38,7 +41,9 @@ export const listenLocally = async (handler: Handler, port: number): Promise<{ s
     servers.map(
       (server, index) =>
         new Promise<void>((resolve, reject) => {
-          server.once('error', (error) => (NO_SUCH_ADDRESS.includes(errorCode(error) ?? '') ? resolve() : reject(error)));
+          server.once('error', (error) =>
+            NO_SUCH_ADDRESS.includes(errorCode(error) ?? '') ? resolve() : reject(error),
+          );
           server.listen(port, LOOPBACK[index], resolve);
         }),
     ),

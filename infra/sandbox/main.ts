@@ -34,7 +34,9 @@ const run = async (): Promise<void> => {
 };
 
 if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR) {
-  console.error(`Stadtschlüssel needs Node ${NODE_MAJOR}, this is ${process.version}: start it with npm start, which brings its own after npm ci.`);
+  console.error(
+    `Stadtschlüssel needs Node ${NODE_MAJOR}, this is ${process.version}: start it with npm start, which brings its own after npm ci.`,
+  );
   process.exit(1);
 }
 try {

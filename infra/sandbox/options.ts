@@ -42,7 +42,9 @@ const readPort = (text: string | undefined): number => {
   if (text === undefined || text === '') return DEFAULT_PORT;
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port >= 1 && port <= 65536 - PORTS) return port;
-  throw new Obstacle(`PORT=${text} is not a port with five more behind it: set a number from 1024 to ${65536 - PORTS}, or leave it out.`);
+  throw new Obstacle(
+    `PORT=${text} is not a port with five more behind it: set a number from 1024 to ${65536 - PORTS}, or leave it out.`,
+  );
 };
 
 const readIssuer = (text: string | undefined, port: number): URL => {
@@ -57,6 +59,8 @@ const readArguments = (args: readonly string[]): { fresh: boolean } => {
     const { values } = parseArgs({ args: [...args], options: { fresh: { type: 'boolean', default: false } } });
     return { fresh: values.fresh };
   } catch {
-    throw new Obstacle(`I do not know "${args.join(' ')}": the one option is --fresh (npm start -- --fresh), which starts anew.`);
+    throw new Obstacle(
+      `I do not know "${args.join(' ')}": the one option is --fresh (npm start -- --fresh), which starts anew.`,
+    );
   }
 };

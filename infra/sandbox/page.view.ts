@@ -62,7 +62,12 @@ ${script === undefined ? '' : html`<script src="${script}" defer></script>`}
 `;
 
 /** Sends a page with headers that let it load nothing but its own. */
-export const sendPage = async (res: ServerResponse, status: number, view: View, formTargets: readonly string[] = []): Promise<void> => {
+export const sendPage = async (
+  res: ServerResponse,
+  status: number,
+  view: View,
+  formTargets: readonly string[] = [],
+): Promise<void> => {
   const forms = ["'self'", ...formTargets].join(' ');
   res.writeHead(status, {
     'content-type': 'text/html; charset=utf-8',
@@ -76,6 +81,10 @@ export const sendPage = async (res: ServerResponse, status: number, view: View, 
 
 /** Sends a text, such as the style sheet. */
 export const sendText = (res: ServerResponse, status: number, type: string, text: string): void => {
-  res.writeHead(status, { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+  res.writeHead(status, {
+    'content-type': `${type}; charset=utf-8`,
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  });
   res.end(text);
 };

@@ -1,6 +1,18 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, chownSync, constants, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chownSync,
+  constants,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -45,7 +57,8 @@ export const startPostgres = async (home: string, password: string): Promise<Emb
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePort();
     const outcome = await launch(binaries, folder, port, owner);
-    if ('stop' in outcome) return { url: `postgres://${USER}:${password}@127.0.0.1:${port}/${DATABASE}`, folder, ...outcome };
+    if ('stop' in outcome)
+      return { url: `postgres://${USER}:${password}@127.0.0.1:${port}/${DATABASE}`, folder, ...outcome };
     // Between asking for a free port and using it, another process may have taken it.
     if (outcome.log.includes('could not bind') && attempt < 3) continue;
     throw explain(outcome.log, folder);
@@ -71,7 +84,9 @@ const findBinaries = async (): Promise<Binaries> => {
     accessSync(binaries.postgres, constants.X_OK);
     return binaries;
   } catch {
-    throw new Obstacle(`The Postgres of the sandbox is missing (${name}): install it with npm ci, without --omit=optional or --omit=dev.`);
+    throw new Obstacle(
+      `The Postgres of the sandbox is missing (${name}): install it with npm ci, without --omit=optional or --omit=dev.`,
+    );
   }
 };
 
@@ -84,7 +99,9 @@ const findOwner = async (): Promise<Owner | undefined> => {
       return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
     } catch {}
   }
-  throw new Obstacle('Postgres does not run as root, and there is no user postgres or nobody to run it: start the sandbox as another user.');
+  throw new Obstacle(
+    'Postgres does not run as root, and there is no user postgres or nobody to run it: start the sandbox as another user.',
+  );
 };
 
 /** The first folder on the way that other users cannot pass through, such as /root. */
@@ -96,13 +113,17 @@ const closedFolder = (path: string): string | undefined => {
 };
 
 /** Root's checkout may lie below a closed folder; the database then moves to where its user can reach it. */
-const openPlaceOf = (home: string): string => join('/var/tmp', `stadtschluessel-sandbox${home.replaceAll(/[^A-Za-z0-9]+/g, '-')}`);
+const openPlaceOf = (home: string): string =>
+  join('/var/tmp', `stadtschluessel-sandbox${home.replaceAll(/[^A-Za-z0-9]+/g, '-')}`);
 
 const openPlace = (home: string): string => {
   const place = openPlaceOf(home);
   mkdirSync(place, { recursive: true, mode: 0o711 });
   // /var/tmp belongs to all: a folder that someone else has prepared is not used.
-  if (statSync(place).uid !== 0) throw new Obstacle(`The folder ${place} belongs to somebody else: remove it, or check the project out below an open folder such as /srv.`);
+  if (statSync(place).uid !== 0)
+    throw new Obstacle(
+      `The folder ${place} belongs to somebody else: remove it, or check the project out below an open folder such as /srv.`,
+    );
   return place;
 };
 
@@ -119,13 +140,20 @@ const copyBinaries = (installed: Binaries, place: string): Binaries => {
   return { initdb: join(copy, 'bin', 'initdb'), postgres: join(copy, 'bin', 'postgres') };
 };
 
-const initialise = async (binaries: Binaries, folder: string, password: string, owner: Owner | undefined): Promise<void> => {
+const initialise = async (
+  binaries: Binaries,
+  folder: string,
+  password: string,
+  owner: Owner | undefined,
+): Promise<void> => {
   const versionFile = join(folder, 'PG_VERSION');
   if (existsSync(versionFile)) {
     const found = readFileSync(versionFile, 'utf8').trim();
     const wanted = await majorVersion(binaries);
     if (found === wanted) return;
-    throw new Obstacle(`The data in ${folder} is of Postgres ${found}, the sandbox has Postgres ${wanted}: start anew with npm start -- --fresh.`);
+    throw new Obstacle(
+      `The data in ${folder} is of Postgres ${found}, the sandbox has Postgres ${wanted}: start anew with npm start -- --fresh.`,
+    );
   }
   // A folder without a version is what an interrupted first start has left.
   rmSync(folder, { recursive: true, force: true });
@@ -136,7 +164,13 @@ const initialise = async (binaries: Binaries, folder: string, password: string, 
     const passwordFile = join(secretFolder, 'password');
     writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
     if (owner !== undefined) for (const path of [secretFolder, passwordFile]) chownSync(path, owner.uid, owner.gid);
-    const args = [`--pgdata=${folder}`, `--username=${USER}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8'];
+    const args = [
+      `--pgdata=${folder}`,
+      `--username=${USER}`,
+      `--pwfile=${passwordFile}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+    ];
     // The built-in locale sorts the same on every machine, whatever is installed.
     args.push('--locale-provider=builtin', '--locale=C.UTF-8', '--no-instructions', '--no-sync');
     await run(binaries.initdb, args, { ...owner, cwd: '/', env: environment() });
@@ -152,7 +186,12 @@ const initialise = async (binaries: Binaries, folder: string, password: string, 
 
 /** The first database, by the single-user mode, so that a folder with PG_VERSION and database is complete. */
 const createDatabase = async (binaries: Binaries, folder: string, owner: Owner | undefined): Promise<void> => {
-  const child = spawn(binaries.postgres, ['--single', '-D', folder, 'postgres'], { ...owner, cwd: '/', env: environment(), stdio: ['pipe', 'ignore', 'pipe'] });
+  const child = spawn(binaries.postgres, ['--single', '-D', folder, 'postgres'], {
+    ...owner,
+    cwd: '/',
+    env: environment(),
+    stdio: ['pipe', 'ignore', 'pipe'],
+  });
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => {
     log += chunk.toString();
@@ -188,7 +227,13 @@ const launch = async (
   port: number,
   owner: Owner | undefined,
 ): Promise<Pick<EmbeddedPostgres, 'ended' | 'stop'> | { log: string }> => {
-  const settings = ['listen_addresses=127.0.0.1', `port=${port}`, 'unix_socket_directories=', 'max_connections=100', 'lc_messages=C'];
+  const settings = [
+    'listen_addresses=127.0.0.1',
+    `port=${port}`,
+    'unix_socket_directories=',
+    'max_connections=100',
+    'lc_messages=C',
+  ];
   // A laptop's memory, and little to write before anything has happened.
   settings.push('shared_buffers=64MB', 'min_wal_size=32MB', 'max_wal_size=256MB', 'log_checkpoints=off');
   const command = [binaries.postgres, '-D', folder, ...settings.flatMap((setting) => ['-c', setting])];
@@ -197,7 +242,11 @@ const launch = async (
   const child =
     process.platform === 'win32'
       ? spawn(binaries.postgres, command.slice(1), { ...options, stdio: ['pipe', 'ignore', 'pipe'] })
-      : spawn('/bin/sh', ['-c', WATCHED, 'postgres', ...command], { ...options, detached: true, stdio: ['pipe', 'ignore', 'pipe'] });
+      : spawn('/bin/sh', ['-c', WATCHED, 'postgres', ...command], {
+          ...options,
+          detached: true,
+          stdio: ['pipe', 'ignore', 'pipe'],
+        });
   let log = '';
   const started = await new Promise<boolean>((resolve) => {
     const timer = setTimeout(() => resolve(false), START_SECONDS * 1000);
@@ -233,12 +282,20 @@ const end = async (child: ChildProcess): Promise<void> => {
 };
 
 const explain = (log: string, folder: string): Obstacle => {
-  if (log.includes('lock file')) return new Obstacle(`Another Postgres uses the data in ${folder}: stop the other sandbox, or set SANDBOX_DIR and PORT for a second one.`);
+  if (log.includes('lock file'))
+    return new Obstacle(
+      `Another Postgres uses the data in ${folder}: stop the other sandbox, or set SANDBOX_DIR and PORT for a second one.`,
+    );
   if (log.includes('No space left')) return new Obstacle('The disk is full: Postgres needs about 100 MB.');
-  return new Obstacle(`Postgres does not start with the data in ${folder} (${lastLine(log)}): start anew with npm start -- --fresh.`);
+  return new Obstacle(
+    `Postgres does not start with the data in ${folder} (${lastLine(log)}): start anew with npm start -- --fresh.`,
+  );
 };
 
 const lastLine = (log: string): string => {
   const lines = log.trim().split('\n');
-  return (lines.findLast((line) => /FATAL|PANIC|error:/.test(line)) ?? lines.at(-1) ?? 'no reason given').replace(/^.*?(FATAL|PANIC|error):\s*/, '');
+  return (lines.findLast((line) => /FATAL|PANIC|error:/.test(line)) ?? lines.at(-1) ?? 'no reason given').replace(
+    /^.*?(FATAL|PANIC|error):\s*/,
+    '',
+  );
 };

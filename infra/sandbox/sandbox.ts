@@ -83,7 +83,12 @@ const start = async (options: SandboxOptions, undo: Step[]): Promise<Omit<Sandbo
   const postgres = connect(database.url, { applicationName: 'sandbox', max: DATABASE_CONNECTIONS });
   undo.push(() => postgres.close());
 
-  const context: Context = { db: postgres.knex, now: () => new Date(), keys, actor: { kind: 'system', part: 'sandbox' } };
+  const context: Context = {
+    db: postgres.knex,
+    now: () => new Date(),
+    keys,
+    actor: { kind: 'system', part: 'sandbox' },
+  };
   const places = demoPlaces(registrations, ports);
   await clients.apply(context, wanted(registrations, places, folder));
   const citizens = await ensureCitizens(context, hashing, town, folder);
@@ -119,13 +124,17 @@ const start = async (options: SandboxOptions, undo: Step[]): Promise<Omit<Sandbo
 
 const explainMigration = (error: unknown): never => {
   if (!(error instanceof MigrationFault)) throw error;
-  throw new Obstacle(`The data of an earlier version does not fit (${error.message}): start anew with npm start -- --fresh.`);
+  throw new Obstacle(
+    `The data of an earlier version does not fit (${error.message}): start anew with npm start -- --fresh.`,
+  );
 };
 
 const readTown = (file: string): { town: Town; registrations: Registration[] } => {
   const loaded = loadTown(file);
   if (!('faults' in loaded)) return loaded;
-  throw new Obstacle(`The town has faults; correct these lines and start again:\n${loaded.faults.map((fault) => `  ${formatTownFault(fault)}`).join('\n')}`);
+  throw new Obstacle(
+    `The town has faults; correct these lines and start again:\n${loaded.faults.map((fault) => `  ${formatTownFault(fault)}`).join('\n')}`,
+  );
 };
 
 /** Each service as its demo is registered, with a secret where it needs one. */

@@ -4,7 +4,9 @@ const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 const MAX_AGE_SECONDS = 180;
 const MAX_REMEMBERED = 10_000;
 
-export type LogoutOrder = { outcome: 'valid'; sid: string | undefined; subject: string | undefined } | { outcome: 'refused'; reason: string };
+export type LogoutOrder =
+  | { outcome: 'valid'; sid: string | undefined; subject: string | undefined }
+  | { outcome: 'refused'; reason: string };
 
 type Verifier = (token: string, jwksUri: string) => Promise<LogoutOrder>;
 
@@ -33,7 +35,8 @@ export const logoutTokenVerifier = (issuer: string, clientId: string, fetcher?: 
       throw error;
     }
     const event = (payload['events'] as Record<string, unknown> | null)?.[EVENT];
-    if (typeof event !== 'object' || event === null) return { outcome: 'refused', reason: 'no back-channel logout event' };
+    if (typeof event !== 'object' || event === null)
+      return { outcome: 'refused', reason: 'no back-channel logout event' };
     if ('nonce' in payload) return { outcome: 'refused', reason: 'a nonce is prohibited' };
     const sid = typeof payload['sid'] === 'string' ? payload['sid'] : undefined;
     if (sid === undefined && payload.sub === undefined) return { outcome: 'refused', reason: 'neither sid nor sub' };

@@ -20,7 +20,8 @@ export const demoPlaces = (
   const own = [...favourites, ...fillers].slice(0, ports.services.length);
   return shown.map((registration) => {
     const port = ports.services[own.indexOf(registration)];
-    const address = port === undefined ? `http://localhost:${ports.others}/${registration.clientId}/` : `http://localhost:${port}/`;
+    const address =
+      port === undefined ? `http://localhost:${ports.others}/${registration.clientId}/` : `http://localhost:${port}/`;
     return { registration, base: new URL(address) };
   });
 };

@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 
 /** A sign-in under way. */
-export type Pending = { readonly state: string; readonly nonce: string; readonly verifier: string; readonly returnTo: string; readonly startedAt: number };
+export type Pending = {
+  readonly state: string;
+  readonly nonce: string;
+  readonly verifier: string;
+  readonly returnTo: string;
+  readonly startedAt: number;
+};
 
 /** What the service knows of a signed-in citizen. */
 export type Citizen = {

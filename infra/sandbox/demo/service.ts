@@ -91,7 +91,12 @@ export class DemoService {
   }
 
   /** Sends the browser to the provider with state, nonce and PKCE (RFC 9700 §2.1.1). */
-  async #start(res: ServerResponse, session: Session | undefined, returnTo: string, extra: URLSearchParams): Promise<void> {
+  async #start(
+    res: ServerResponse,
+    session: Session | undefined,
+    returnTo: string,
+    extra: URLSearchParams,
+  ): Promise<void> {
     const { registration, base } = this.#options;
     const config = await this.#configuration();
     const verifier = oidc.randomPKCECodeVerifier();
@@ -109,7 +114,12 @@ export class DemoService {
   }
 
   /** OpenID Connect Core §4: someone else, such as the provider's list of services, starts the sign-in. */
-  async #initiatedLogin(req: IncomingMessage, res: ServerResponse, session: Session | undefined, url: URL): Promise<void> {
+  async #initiatedLogin(
+    req: IncomingMessage,
+    res: ServerResponse,
+    session: Session | undefined,
+    url: URL,
+  ): Promise<void> {
     const { base, issuer } = this.#options;
     const named = url.searchParams.get('iss');
     // Only the provider of this service may be named, or anybody could send citizens to a false one.
@@ -120,7 +130,12 @@ export class DemoService {
     // No open redirector: the target must be a page of this service.
     const inside = target !== null && URL.canParse(target) && new URL(target).href.startsWith(base.href);
     const hint = url.searchParams.get('login_hint');
-    return this.#start(res, session, inside ? target : base.href, new URLSearchParams(hint === null ? {} : { login_hint: hint }));
+    return this.#start(
+      res,
+      session,
+      inside ? target : base.href,
+      new URLSearchParams(hint === null ? {} : { login_hint: hint }),
+    );
   }
 
   async #callback(req: IncomingMessage, res: ServerResponse, session: Session | undefined, url: URL): Promise<void> {
@@ -140,14 +155,19 @@ export class DemoService {
   /** Fetches fresh tokens and claims without the citizen. */
   async #refresh(req: IncomingMessage, res: ServerResponse, session: Session | undefined): Promise<void> {
     const before = session?.citizen;
-    if (session === undefined || before?.refreshToken === undefined) return this.#fail(req, res, 400, { code: 'no_refresh_token' });
+    if (session === undefined || before?.refreshToken === undefined)
+      return this.#fail(req, res, 400, { code: 'no_refresh_token' });
     const config = await this.#configuration();
     const tokens = await oidc.refreshTokenGrant(config, before.refreshToken);
     session.citizen = await this.#citizen(config, tokens, before);
     redirect(res, this.#options.base);
   }
 
-  async #citizen(config: oidc.Configuration, tokens: oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers, before?: Citizen): Promise<Citizen> {
+  async #citizen(
+    config: oidc.Configuration,
+    tokens: oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers,
+    before?: Citizen,
+  ): Promise<Citizen> {
     const idTokenClaims = tokens.claims() ?? before?.idTokenClaims ?? {};
     const subject = String(idTokenClaims['sub']);
     return {
@@ -168,7 +188,11 @@ export class DemoService {
     const { idToken } = session.citizen;
     const removal = this.#sessions.signOut(session);
     const config = await this.#configuration();
-    redirect(res, oidc.buildEndSessionUrl(config, { id_token_hint: idToken, post_logout_redirect_uri: base.href }), removal);
+    redirect(
+      res,
+      oidc.buildEndSessionUrl(config, { id_token_hint: idToken, post_logout_redirect_uri: base.href }),
+      removal,
+    );
   }
 
   async #backchannelLogout(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -229,7 +253,11 @@ const failureOf = (error: unknown): Failure => {
 };
 
 const redirect = (res: ServerResponse, target: URL, setCookie?: string): void => {
-  res.writeHead(303, { location: target.href, 'cache-control': 'no-store', ...(setCookie !== undefined && { 'set-cookie': setCookie }) });
+  res.writeHead(303, {
+    location: target.href,
+    'cache-control': 'no-store',
+    ...(setCookie !== undefined && { 'set-cookie': setCookie }),
+  });
   res.end();
 };
 

@@ -83,7 +83,13 @@ const head = (language: Language, registration: Registration, organisation: Text
 export const homePage = (language: Language, home: Home): View => {
   const { registration, organisation, base } = home;
   const body = home.citizen === undefined ? welcome(language, home) : signedIn(language, home, home.citizen);
-  return page(language, textIn(registration.name, language), head(language, registration, organisation), body, `${base.pathname}style.css`);
+  return page(
+    language,
+    textIn(registration.name, language),
+    head(language, registration, organisation),
+    body,
+    `${base.pathname}style.css`,
+  );
 };
 
 const welcome = (language: Language, { registration, base, issuer }: Home): View => {
@@ -103,7 +109,10 @@ const signedIn = (language: Language, { registration, base, issuer }: Home, citi
   const texts = TEXTS[language];
   const claims = Object.entries(citizen.claims)
     .filter(([claim]) => claim !== 'sub')
-    .map(([claim, value]) => html`<dt><code>${claim}</code></dt><dd>${typeof value === 'string' ? value : JSON.stringify(value)}</dd>`);
+    .map(
+      ([claim, value]) =>
+        html`<dt><code>${claim}</code></dt><dd>${typeof value === 'string' ? value : JSON.stringify(value)}</dd>`,
+    );
   const name = ['name', 'given_name'].map((claim) => citizen.claims[claim]).find((value) => typeof value === 'string');
   return html`<h1>${texts.hello}${name === undefined ? '' : `: ${name}`}</h1>
 <form method="post" action="${base.pathname}logout"><button>${texts.signOut}</button></form>

@@ -30,7 +30,9 @@ const demoService = (place: DemoPlace, { town, issuer, secret }: DemoOptions): D
   const registration = overlay(place);
   const organisation = town.organisations.find(({ id }) => id === registration.organisation)?.name ?? registration.name;
   const base = { registration, organisation, base: place.base, issuer };
-  return new DemoService(registration.authMethod === 'none' ? base : { ...base, clientSecret: secret(registration.clientId) });
+  return new DemoService(
+    registration.authMethod === 'none' ? base : { ...base, clientSecret: secret(registration.clientId) },
+  );
 };
 
 const sharedHandler =
@@ -40,7 +42,15 @@ const sharedHandler =
     const named = services.find(({ place }) => path.startsWith(place.base.pathname));
     if (named !== undefined) named.service.handler(req, res);
     else if (path === '/style.css') sendText(res, 200, 'text/css', STYLE);
-    else if (path === '/') void sendPage(res, 200, listPage(req, services.map(({ place }) => place)));
+    else if (path === '/')
+      void sendPage(
+        res,
+        200,
+        listPage(
+          req,
+          services.map(({ place }) => place),
+        ),
+      );
     else sendText(res, 404, 'text/plain', 'There is no such demo service.\n');
   };
 
@@ -51,5 +61,11 @@ const listPage = (req: IncomingMessage, places: readonly DemoPlace[]) => {
     ({ registration: { name, description }, base }) =>
       html`<li><a href="${base.pathname}">${name[language] ?? name.de}</a><br>${description[language] ?? description.de}</li>`,
   );
-  return page(language, title, html`<p class="who">Stadtschlüssel</p>`, html`<h1>${title}</h1><ul>${entries}</ul>`, '/style.css');
+  return page(
+    language,
+    title,
+    html`<p class="who">Stadtschlüssel</p>`,
+    html`<h1>${title}</h1><ul>${entries}</ul>`,
+    '/style.css',
+  );
 };
