@@ -10,9 +10,12 @@ import type { Visit } from './visit.ts';
  */
 const leave = (visit: Visit, url: string): void => {
   const { ctx } = visit;
-  if (ctx.method === 'POST' && ctx.get('Sec-Fetch-Mode') !== '') return sendPage(ctx, 200, continuePage(url, visit.shell));
-  ctx.status = 303;
-  ctx.redirect(url);
+  if (ctx.method === 'POST' && ctx.get('Sec-Fetch-Mode') !== '') {
+    sendPage(ctx, 200, continuePage(url, visit.shell));
+  } else {
+    ctx.status = 303;
+    ctx.redirect(url);
+  }
 };
 
 const finish = async (visit: Visit, result: InteractionResults): Promise<void> => {

@@ -7,7 +7,9 @@ export type Form = {
   unknown(known: readonly string[]): string[];
 };
 
-type Parsed = { readonly outcome: 'form'; readonly form: Form } | { readonly outcome: 'malformed'; readonly reason: string };
+type Parsed =
+  | { readonly outcome: 'form'; readonly form: Form }
+  | { readonly outcome: 'malformed'; readonly reason: string };
 
 const FIELD_NAME = /^[a-z][a-z0-9_.-]{0,40}$/;
 const MAX_FIELDS = 40;

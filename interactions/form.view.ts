@@ -33,7 +33,9 @@ const faultLine = (state: FormState, name: string, text: string): Html =>
 export const field = (state: FormState, spec: Field): Html => {
   const t = textsIn(state.shell.language).common;
   const fault = faultOf(state, spec.name);
-  const described = [spec.hint !== undefined && `${spec.name}-hint`, fault !== undefined && `${spec.name}-error`].filter(Boolean).join(' ');
+  const described = [spec.hint !== undefined && `${spec.name}-hint`, fault !== undefined && `${spec.name}-error`]
+    .filter(Boolean)
+    .join(' ');
   const password = spec.type === 'password';
   const plain = password || spec.type === 'email' || spec.width === 'code';
   const input = html`<input class="kern-form-input__input ${fault !== undefined && 'kern-form-input__input--error'} ${spec.width !== undefined && `ss-input--${spec.width}`}" id="${spec.name}" name="${spec.name}" type="${spec.type ?? 'text'}" autocomplete="${spec.autocomplete}"${spec.inputmode !== undefined && html` inputmode="${spec.inputmode}"`}${spec.maxlength !== undefined && html` maxlength="${spec.maxlength}"`}${plain && html` spellcheck="false" autocapitalize="none"`}${!password && html` value="${state.flash?.values?.[spec.name] ?? spec.value ?? ''}"`}${described !== '' && html` aria-describedby="${described}"`}${fault !== undefined && html` aria-invalid="true"`}>`;

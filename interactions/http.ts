@@ -156,7 +156,11 @@ export const createRegistrar = (deps: HttpDeps) => {
     const form = await checkPost(ctx, params, domain.keys);
     if (!('text' in form)) return sendError(ctx, shell, form);
     const reserved = await attempts.reserve(domain, [
-      { kind: 'address', key: `form ${attempts.addressPrefix(deps.clientAddress(ctx))}`, ...(deps.formsPerAddress ?? FORMS_PER_ADDRESS) },
+      {
+        kind: 'address',
+        key: `form ${attempts.addressPrefix(deps.clientAddress(ctx))}`,
+        ...(deps.formsPerAddress ?? FORMS_PER_ADDRESS),
+      },
     ]);
     if (reserved.outcome === 'wait') {
       const seconds = Math.max(1, Math.ceil((reserved.until.getTime() - domain.now().getTime()) / 1000));
@@ -171,7 +175,9 @@ export const createRegistrar = (deps: HttpDeps) => {
     const parts = [`${LANGUAGE_COOKIE}=${languageOf(ctx, deps.town.languages)}`, 'Path=/', 'HttpOnly', 'SameSite=Lax'];
     ctx.append(
       'Set-Cookie',
-      [...parts, `Max-Age=${(LANGUAGE_COOKIE_DAYS * DAY_MILLISECONDS) / 1000}`, ...(secure ? ['Secure'] : [])].join('; '),
+      [...parts, `Max-Age=${(LANGUAGE_COOKIE_DAYS * DAY_MILLISECONDS) / 1000}`, ...(secure ? ['Secure'] : [])].join(
+        '; ',
+      ),
     );
   };
 

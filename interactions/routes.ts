@@ -15,7 +15,7 @@ import * as email from './steps/email.ts';
 import * as needsEmail from './steps/needs-email.ts';
 import * as signIn from './steps/sign-in.ts';
 import * as welcome from './steps/welcome.ts';
-import { type Outcome, open, secondsLeft, type Step, type Visit } from './visit.ts';
+import { type Outcome, open, type Step, secondsLeft, type Visit } from './visit.ts';
 
 export type { PageDeps } from './deps.ts';
 

@@ -14,8 +14,8 @@ import { shellOf } from './http.ts';
 import { inLanguage, textsIn } from './language.ts';
 import type { Shell } from './layout.view.ts';
 import { type Needs, nextStep, type StepName } from './next-step.ts';
-import * as progresses from './progress.ts';
 import type { Flash, Progress } from './progress.ts';
+import * as progresses from './progress.ts';
 import type { Texts } from './texts/de.ts';
 
 type Interaction = Awaited<ReturnType<ReturnType<PageDeps['provider']>['interactionDetails']>>;
@@ -76,7 +76,12 @@ export const faulty = (faults: Flash['faults'] & object, values: Record<string, 
 
 export type { Html };
 
-const expired = (detail: string): PageError => ({ kind: 'expired', status: 400, code: 'interaction_not_found', detail });
+const expired = (detail: string): PageError => ({
+  kind: 'expired',
+  status: 400,
+  code: 'interaction_not_found',
+  detail,
+});
 
 /** The interaction of this browser and this address; undefined if the cookie is missing, foreign or too old. */
 const findInteraction = async (deps: PageDeps, ctx: Koa.Context, uid: string): Promise<Interaction | undefined> => {
@@ -107,15 +112,22 @@ const loadNeeds = async (
   interaction: Interaction,
 ): Promise<Pick<Visit, 'needs' | 'requested' | 'values'>> => {
   const { registration, clientId } = service;
-  const requested = claims.requestedClaims(registration, param(interaction, 'scope') ?? '', param(interaction, 'claims'));
+  const requested = claims.requestedClaims(
+    registration,
+    param(interaction, 'scope') ?? '',
+    param(interaction, 'claims'),
+  );
   const required = registration.claims.filter((use) => use.required).map((use) => use.claim);
   // A required address can only be given by proving it, not typed in like a name.
-  const needsEmail = registration.needsEmail || requested.some((claim) => claim === 'email' && required.includes(claim));
+  const needsEmail =
+    registration.needsEmail || requested.some((claim) => claim === 'email' && required.includes(claim));
   if (account === undefined)
     return { requested, values: {}, needs: { account: undefined, needsEmail, missing: [], consentDue: false } };
-  const values = requested.length === 0 ? {} : await claims.released(domain, account.id, registration, requested, deps.town);
+  const values =
+    requested.length === 0 ? {} : await claims.released(domain, account.id, registration, requested, deps.town);
   const missing = requested.filter(
-    (claim) => required.includes(claim) && values[claim] === undefined && claims.CLAIM_CATALOGUE[claim]?.from.length !== 0,
+    (claim) =>
+      required.includes(claim) && values[claim] === undefined && claims.CLAIM_CATALOGUE[claim]?.from.length !== 0,
   );
   const again = param(interaction, 'prompt')?.split(' ').includes('consent') === true;
   const consent = requested.length === 0 ? undefined : await consents.find(domain, account.id, clientId);
@@ -144,7 +156,11 @@ export const open = async (
   const clientId = parseClientId(param(interaction, 'client_id'));
   const registration = clientId && (await deps.registration(clientId));
   if (clientId === undefined || registration === undefined)
-    return { outcome: 'refused', shell, error: { kind: 'client', status: 400, code: 'invalid_client', detail: 'the service is not registered any more' } };
+    return {
+      outcome: 'refused',
+      shell,
+      error: { kind: 'client', status: 400, code: 'invalid_client', detail: 'the service is not registered any more' },
+    };
 
   const progress = await progresses.read(deps.fleeting, uid);
   const system = deps.context();

@@ -44,7 +44,7 @@ function offer(place) {
       message.textContent = place.dataset.aborted;
       message.hidden = false;
       button.disabled = false;
-      if (place.dataset.passkey === 'sign-in') autofill(place);
+      if (place.dataset.passkey === 'sign-in') void autofill(place);
     }
   });
 }
@@ -62,7 +62,7 @@ async function autofill(place) {
 if (browserSupportsWebAuthn()) {
   for (const place of document.querySelectorAll('[data-passkey]')) {
     offer(place);
-    if (place.dataset.passkey === 'sign-in') autofill(place);
+    if (place.dataset.passkey === 'sign-in') void autofill(place);
   }
   for (const element of document.querySelectorAll('[data-without-passkey]')) element.remove();
 }

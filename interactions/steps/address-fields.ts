@@ -1,4 +1,4 @@
-import { field, type FormState } from '../form.view.ts';
+import { type FormState, field } from '../form.view.ts';
 import { type Html, html } from '../html.ts';
 import type { Fault } from '../progress.ts';
 import type { Texts } from '../texts/de.ts';

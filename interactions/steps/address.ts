@@ -2,8 +2,8 @@ import { parsePostalAddress } from '../../accounts/attributes.ts';
 import type { Form } from '../form.ts';
 import type { Draft, Fault } from '../progress.ts';
 import { faulty, type Outcome, type Step, type Visit } from '../visit.ts';
-import { addressFaults } from './address-fields.ts';
 import { view } from './address.view.ts';
+import { addressFaults } from './address-fields.ts';
 import { back } from './email.ts';
 
 const keep = (address: NonNullable<Draft['address']>): Outcome => ({

@@ -4,19 +4,7 @@ import type { ClaimUse } from '../../accounts/town.ts';
 import type { Form } from '../form.ts';
 import { faulty, type Outcome, type Step, type Visit } from '../visit.ts';
 import { view } from './consent.view.ts';
-
-/** The name of a claim's checkbox. */
-export const checkboxOf = (claim: string): string => `claim.${claim}`;
-
-/** The claims that this request is about, as they are registered. */
-export const usesOf = (visit: Visit): ClaimUse[] =>
-  visit.registration.claims.filter(({ claim }) => visit.requested.includes(claim));
-
-/** What was shown: whose values, and which registration. A decision about anything else is not taken. */
-export const shown = (visit: Visit): string =>
-  visit.domain.keys.formToken(
-    ['consent', visit.uid, visit.account?.id, consents.registrationDigest(visit.registration), ...visit.requested].join(' '),
-  );
+import { checkboxOf, shown, usesOf } from './consent-form.ts';
 
 const allow = async (visit: Visit, form: Form): Promise<Outcome> => {
   if (visit.account === undefined) return { go: 'on' };

@@ -4,7 +4,7 @@ import { checkbox, form, submit } from '../form.view.ts';
 import { type Fragment, type Html, html } from '../html.ts';
 import { inLanguage } from '../language.ts';
 import type { Visit } from '../visit.ts';
-import { checkboxOf, shown, usesOf } from './consent.ts';
+import { checkboxOf, shown, usesOf } from './consent-form.ts';
 import { stepPage } from './page.view.ts';
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
@@ -19,7 +19,10 @@ const readable = (visit: Visit, claim: string): Fragment => {
   if (isRecord(value) && typeof value['formatted'] === 'string')
     return value['formatted'].split('\n').map((line, at) => html`${at > 0 && html`<br>`}${line}`);
   if (claim === 'birthdate' && typeof value === 'string')
-    return new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, { dateStyle: 'long', timeZone: 'UTC' }).format(new Date(value));
+    return new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, {
+      dateStyle: 'long',
+      timeZone: 'UTC',
+    }).format(new Date(value));
   if (claim === 'locale' && typeof value === 'string')
     return new Intl.DisplayNames(language, { type: 'language' }).of(value) ?? value;
   return typeof value === 'string' || typeof value === 'number' ? value : JSON.stringify(value);

@@ -1,13 +1,13 @@
 import * as accounts from '../../accounts/accounts.ts';
 import { parseEmail } from '../../accounts/email.ts';
 import * as passkeys from '../../accounts/passkeys.ts';
-import * as passwords from '../../accounts/passwords.ts';
 import { judge } from '../../accounts/password-rules.ts';
+import * as passwords from '../../accounts/passwords.ts';
 import { Secret } from '../../accounts/secret.ts';
 import * as ceremonies from '../ceremonies.ts';
 import type { Form } from '../form.ts';
 import * as progresses from '../progress.ts';
-import { faulty, type Outcome, secondsLeft, type Step, type Visit } from '../visit.ts';
+import { faulty, type Outcome, type Step, secondsLeft, type Visit } from '../visit.ts';
 import { busy } from './busy.ts';
 import * as views from './credential.view.ts';
 import { back } from './email.ts';
@@ -84,7 +84,11 @@ const creationOptions = async (visit: Visit): Promise<Outcome> => {
   const name = visit.progress.draft?.email ?? `${visit.t.common.product} ${rp.name}`;
   const who = { handle, name, displayName: name, exclude: [] };
   const { options, challenge } = await passkeys.creationOptions(visit.domain, rp, who);
-  const ceremony = await ceremonies.begin(visit, { purpose: 'creation', challenge, handle: handle.toString('base64url') });
+  const ceremony = await ceremonies.begin(visit, {
+    purpose: 'creation',
+    challenge,
+    handle: handle.toString('base64url'),
+  });
   return { go: 'json', body: { options, ceremony } };
 };
 
@@ -106,9 +110,7 @@ const setPassword = async (visit: Visit, form: Form): Promise<Outcome> => {
   const password = form.text('new_password');
   const field = 'new_password';
   if (password === '') return faulty([{ field, code: 'new-password-missing' }]);
-  // The second field is there for those who cannot make the first one visible.
-  if (form.has('repeated_password') && form.text('repeated_password') !== password)
-    return faulty([{ field, code: 'new-password-different' }]);
+  if (form.text('repeated_password') !== password) return faulty([{ field, code: 'new-password-different' }]);
   const { town, defaults } = visit.deps;
   switch (judge(password, [visit.progress.draft?.email ?? '', ...Object.values(town.name), town.id, visit.service])) {
     case 'too-short':

@@ -25,7 +25,7 @@ export const credential = (visit: Visit): string => {
   });
 };
 
-/** Asks for a new password. The second field disappears where the first one can be made visible. */
+/** Asks for a new password, twice: a typing error would shut out somebody who has no e-mail address. */
 export const password = (visit: Visit): string => {
   const t = visit.t.password;
   const email = visit.progress.draft?.email;
@@ -42,7 +42,7 @@ export const password = (visit: Visit): string => {
         html`<div class="kern-form-input"><label class="kern-label" for="username">${t.username}</label><input class="kern-form-input__input" id="username" type="text" autocomplete="username" value="${email}" readonly></div>`
       }
       ${field(visit, { name: 'new_password', label: t.label, type: 'password', autocomplete: 'new-password' })}
-      <div data-without-script>${field(visit, { name: 'repeated_password', label: t.repeat, type: 'password', autocomplete: 'new-password' })}</div>
+      ${field(visit, { name: 'repeated_password', label: t.repeat, type: 'password', autocomplete: 'new-password' })}
       ${submit(t.submit)}`,
     )}`,
   });

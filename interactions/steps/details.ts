@@ -8,7 +8,16 @@ import { view } from './details.view.ts';
 
 const MAX_NAME = 120;
 const MAX_AGE_YEARS = 130;
-const NAMES = ['street_address', 'postal_code', 'locality', 'given_name', 'family_name', 'day', 'month', 'year'] as const;
+const NAMES = [
+  'street_address',
+  'postal_code',
+  'locality',
+  'given_name',
+  'family_name',
+  'day',
+  'month',
+  'year',
+] as const;
 
 /** The attributes that the missing claims are made from and that the account lacks, in the order of the page. */
 export const missingAttributes = async (visit: Visit): Promise<AttributeName[]> => {
@@ -21,7 +30,9 @@ export const missingAttributes = async (visit: Visit): Promise<AttributeName[]> 
 
 const parseName = (text: string): string | undefined => {
   const name = text.trim().normalize('NFC').replaceAll(/\s+/g, ' ');
-  return name.length > 0 && name.length <= MAX_NAME && /\p{L}/u.test(name) && !/[\p{Cc}<>]/u.test(name) ? name : undefined;
+  return name.length > 0 && name.length <= MAX_NAME && /\p{L}/u.test(name) && !/[\p{Cc}<>]/u.test(name)
+    ? name
+    : undefined;
 };
 
 /** Day, month and year as typed → YYYY-MM-DD; undefined for a day that does not exist, is to come, or too long ago. */

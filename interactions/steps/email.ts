@@ -25,7 +25,8 @@ const sendCode = async (visit: Visit, typed: string, flash?: Flash): Promise<Out
     code: (code) => ({ subject: t.mailSubject(code), text: t.mailText(code, town) }),
     known: () => ({ subject: t.takenSubject, text: t.takenText(town) }),
   });
-  if (sent.outcome === 'wait') return faulty([{ code: 'code-wait', until: sent.until.toISOString() }], { email: typed });
+  if (sent.outcome === 'wait')
+    return faulty([{ code: 'code-wait', until: sent.until.toISOString() }], { email: typed });
   return {
     go: 'on',
     apply: (progress) => {

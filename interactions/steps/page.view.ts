@@ -38,9 +38,12 @@ export const stepPage = (visit: Visit, page: StepPage): string => {
     scripts: page.scripts ?? ['page.js'],
     body: html`${errorSummary(visit)}
     ${page.body}
-    ${(page.back === true || page.cancel !== false) && html`<div class="ss-ways-out">
+    ${
+      (page.back === true || page.cancel !== false) &&
+      html`<div class="ss-ways-out">
       ${page.back === true && form(visit, 'back', submit(visit.t.common.back, 'tertiary', false))}
       ${page.cancel !== false && form(visit, 'cancel', submit(visit.t.common.cancel, 'tertiary', false))}
-    </div>`}`,
+    </div>`
+    }`,
   });
 };

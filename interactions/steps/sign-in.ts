@@ -14,7 +14,13 @@ export const PASSKEY_AMR = ['pop', 'user', 'mfa'] as const;
 export const PASSWORD_AMR = ['pwd'] as const;
 
 /** Notes what was proven. Whoever was proven last in this interaction counts; nothing is added up between people. */
-const proven = (visit: Visit, signIn: SignIn, amr: readonly string[], faults: { wrong: Fault; wait: Fault }, typed: string): Outcome => {
+const proven = (
+  visit: Visit,
+  signIn: SignIn,
+  amr: readonly string[],
+  faults: { wrong: Fault; wait: Fault },
+  typed: string,
+): Outcome => {
   switch (signIn.outcome) {
     case 'proven': {
       const at = Math.floor(visit.domain.now().getTime() / 1000);

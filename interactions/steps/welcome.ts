@@ -12,7 +12,8 @@ export const backupCodesStep: Step = {
           ? {
               go: 'on',
               // From here on the codes exist on the citizen's paper only.
-              apply: ({ welcome, ...progress }) => (welcome ? { ...progress, welcome: { kennung: welcome.kennung } } : progress),
+              apply: ({ welcome, ...progress }) =>
+                welcome ? { ...progress, welcome: { kennung: welcome.kennung } } : progress,
             }
           : faulty([{ field: 'confirmed', code: 'codes-unconfirmed' }]),
     },

@@ -133,7 +133,8 @@ export const de = {
     passwordText: 'Sie denken sich ein langes Passwort aus und bekommen Ersatzcodes zum Ausdrucken.',
     passwordSubmit: 'Passwort festlegen',
     failed: 'Der Passkey konnte nicht angelegt werden. Versuchen Sie es noch einmal oder wählen Sie ein Passwort.',
-    aborted: 'Das Anlegen des Passkeys wurde abgebrochen. Sie können es noch einmal versuchen oder ein Passwort wählen.',
+    aborted:
+      'Das Anlegen des Passkeys wurde abgebrochen. Sie können es noch einmal versuchen oder ein Passwort wählen.',
     emailTaken:
       'Zu dieser E-Mail-Adresse gibt es inzwischen ein Konto. Bitte melden Sie sich damit an oder geben Sie eine andere Adresse ein.',
   },
@@ -182,7 +183,8 @@ export const de = {
     title: 'Bitte ergänzen Sie Ihre Angaben',
     lead: (service: string) => `„${service}“ braucht Angaben, die in Ihrem Konto noch fehlen.`,
     why: (purpose: string) => `Wofür: ${purpose}`,
-    stored: 'Wir speichern die Angaben verschlüsselt in Ihrem Konto. Weitergegeben wird nur, was Sie im nächsten Schritt erlauben.',
+    stored:
+      'Wir speichern die Angaben verschlüsselt in Ihrem Konto. Weitergegeben wird nur, was Sie im nächsten Schritt erlauben.',
     givenName: 'Vorname',
     familyName: 'Nachname',
     birthdate: 'Geburtsdatum',
@@ -197,7 +199,8 @@ export const de = {
   },
   consent: {
     title: 'Dürfen wir diese Angaben weitergeben?',
-    lead: (service: string, organisation: string) => `„${service}“ (${organisation}) bittet um folgende Angaben über Sie:`,
+    lead: (service: string, organisation: string) =>
+      `„${service}“ (${organisation}) bittet um folgende Angaben über Sie:`,
     required: 'Wird gebraucht',
     optional: 'Freiwillig',
     requiredTitle: 'Diese Angaben braucht der Dienst',

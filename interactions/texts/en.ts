@@ -138,7 +138,8 @@ export const en: Texts = {
   },
   password: {
     title: 'Set your password',
-    lead: (min) => `At least ${min} characters. Several words that do not belong together work best – spaces are allowed.`,
+    lead: (min) =>
+      `At least ${min} characters. Several words that do not belong together work best – spaces are allowed.`,
     username: 'You sign in with',
     label: 'New password',
     repeat: 'Repeat the new password',
