@@ -80,6 +80,8 @@ export async function createApp(deps: AppDeps): Promise<App> {
     equip(provider) {
       queueBackchannelLogout(provider, context, () => logouts.wake());
       provider.use(errors.boundary);
+      // What a request writes goes out before its answer: a refused write must not have been acknowledged.
+      provider.use((ctx, next) => store.inRequest(next, () => ctx.status >= 400));
       provider.use(leaveForm({ town, sandbox: deps.sandbox }));
       errors.listen(provider);
     },
@@ -124,7 +126,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
   koa.use(pages);
   koa.use(async (ctx) => {
     ctx.respond = false;
-    await store.inRequest(() => current.handler(ctx.req, ctx.res));
+    await current.handler(ctx.req, ctx.res);
   });
 
   const guard = createGuard(issuer, deps.trustedProxies);

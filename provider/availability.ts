@@ -19,7 +19,8 @@ const NETWORK_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT
 // operator intervention (which includes the statement time-out), and a standby that refuses writes.
 const SQLSTATE_CLASSES = new Set(['08', '53', '57', '58']);
 const READ_ONLY_TRANSACTION = '25006';
-const MESSAGES = /timeout exceeded when trying to connect|Connection terminated|Timeout acquiring a connection|Query read timeout|Client has encountered a connection error/i;
+const MESSAGES =
+  /timeout exceeded when trying to connect|Connection terminated|Timeout acquiring a connection|Query read timeout|Client has encountered a connection error/i;
 
 /** Whether an error says that the store is away, as against a bug or a refused value. */
 export function meansUnavailable(error: unknown): boolean {

@@ -134,7 +134,9 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       IdToken: 10 * MINUTE,
       Interaction: 30 * MINUTE,
       Session: sessionSeconds,
-      Grant: (ctx) => (ctx.oidc.client !== undefined && refreshes(ctx.oidc.client) ? REFRESH_TOKEN_SECONDS : SESSION_MAX_SECONDS) + HOUR,
+      Grant: (ctx) =>
+        (ctx.oidc.client !== undefined && refreshes(ctx.oidc.client) ? REFRESH_TOKEN_SECONDS : SESSION_MAX_SECONDS) +
+        HOUR,
       // Absolute: a rotated token never lives longer than the one it replaces.
       RefreshToken: (ctx) => ctx.oidc?.entities.RotatedRefreshToken?.remainingTTL ?? REFRESH_TOKEN_SECONDS,
     },

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type Koa from 'koa';
-import { type ErrorOut, errors as oidcErrors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { type ErrorOut, type KoaContextWithOIDC, errors as oidcErrors, type Provider } from 'oidc-provider';
 import type { Logger } from 'pino';
 import type { Town } from '../accounts/town.ts';
 import { type ErrorKind, kindOfStatus } from '../interactions/errors.view.ts';
@@ -44,6 +44,19 @@ export function createErrors({ town, log, sandbox }: ErrorParts) {
     }
   };
 
+  const refused = (ctx: Koa.Context, error: InstanceType<typeof oidcErrors.OIDCProviderError>): void => {
+    const { error: code, error_description: description, statusCode: status } = error;
+    ctx.remove('location');
+    if (ctx.accepts('json', 'html') === 'html') {
+      const kind = code === 'login_required' ? 'expired' : kindOf(code, status, error);
+      sendError(ctx, shell(ctx), { kind, status, code, detail: description });
+    } else {
+      ctx.status = status;
+      ctx.set('Cache-Control', 'no-store');
+      ctx.body = { error: code, error_description: description };
+    }
+  };
+
   return {
     /** oidc-provider's `renderError`: an error that cannot go back to the service by redirect. */
     render(ctx: KoaContextWithOIDC, out: ErrorOut, error: unknown): void {
@@ -71,6 +84,8 @@ export function createErrors({ town, log, sandbox }: ErrorParts) {
         await next();
       } catch (error) {
         if (meansUnavailable(error)) unavailable(ctx);
+        // The store refuses a request's writes (a code spent by another node) after oidc-provider has answered.
+        else if (error instanceof oidcErrors.OIDCProviderError && error.expose) refused(ctx, error);
         else failed(ctx, error);
         return;
       }

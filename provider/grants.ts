@@ -45,8 +45,7 @@ export const loadExistingGrant =
     ) {
       return existing;
     }
-    const grant =
-      existing?.accountId === account ? existing : new provider.Grant({ accountId: account, clientId });
+    const grant = existing?.accountId === account ? existing : new provider.Grant({ accountId: account, clientId });
     grant.addOIDCScope(scopes.join(' '));
     if (claims.length > 0) grant.addOIDCClaims(claims);
     await grant.save();

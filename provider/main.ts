@@ -49,7 +49,9 @@ const app = await createApp({
 });
 const served = await serve(app, config.host, config.port, log).catch((error: NodeJS.ErrnoException) =>
   refuseToStart([
-    error.code === 'EADDRINUSE' ? `PORT: ${config.port} is taken; stop what listens there or set another.` : String(error),
+    error.code === 'EADDRINUSE'
+      ? `PORT: ${config.port} is taken; stop what listens there or set another.`
+      : String(error),
   ]),
 );
 

@@ -29,17 +29,19 @@ const browserNavigates = (ctx: Koa.Context): boolean => ctx.get('sec-fetch-mode'
  * to and that nobody here knows. So the policy stays `'self'` and the way out is a page that moves on by itself. Engines
  * without Fetch Metadata do not apply the rule; they get the plain redirect.
  */
-export const leaveForm = (parts: Parameters<typeof shellOf>[1]) => async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
-  await next();
-  const location = ctx.response.get('location');
-  if (ctx.method === 'POST' && location !== '' && browserNavigates(ctx)) {
-    ctx.remove('location');
-    sendPage(ctx, 200, continuePage(location, shellOf(ctx, parts, ctx.oidc?.params?.['ui_locales'])));
-  }
-  // The form of `response_mode=form_post` goes to the service, and what it redirects on to is unknown here as well. It
-  // holds nothing that somebody typed, and its script is admitted by hash.
-  if (ctx.oidc?.params?.['response_mode'] === 'form_post' && ctx.response.is('html')) {
-    const policy = ctx.response.get('content-security-policy');
-    ctx.set('content-security-policy', policy.replace(/form-action[^;]*;?\s*/, ''));
-  }
-};
+export const leaveForm =
+  (parts: Parameters<typeof shellOf>[1]) =>
+  async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
+    await next();
+    const location = ctx.response.get('location');
+    if (ctx.method === 'POST' && location !== '' && browserNavigates(ctx)) {
+      ctx.remove('location');
+      sendPage(ctx, 200, continuePage(location, shellOf(ctx, parts, ctx.oidc?.params?.['ui_locales'])));
+    }
+    // The form of `response_mode=form_post` goes to the service, and what it redirects on to is unknown here as well. It
+    // holds nothing that somebody typed, and its script is admitted by hash.
+    if (ctx.oidc?.params?.['response_mode'] === 'form_post' && ctx.response.is('html')) {
+      const policy = ctx.response.get('content-security-policy');
+      ctx.set('content-security-policy', policy.replace(/form-action[^;]*;?\s*/, ''));
+    }
+  };
