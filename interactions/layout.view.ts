@@ -50,9 +50,9 @@ const languageSwitch = (shell: Shell): Fragment => {
 const sandboxBanner = (shell: Shell): Fragment => {
   if (shell.sandbox === undefined) return null;
   const t = textsIn(shell.language).sandbox;
-  return html`<div class="ss-sandbox"><div class="ss-frame">
+  return html`<aside class="ss-sandbox" aria-label="${t.title}"><div class="ss-frame">
     <p><strong>${t.title}.</strong> ${t.text} <a href="${safeUrl(shell.sandbox.inboxUrl)}">${t.inbox}</a></p>
-  </div></div>`;
+  </div></aside>`;
 };
 
 const footer = (shell: Shell): Html => {

@@ -34,13 +34,13 @@ export const startPage = (shell: Shell, registrations: readonly Registration[], 
     body: html`<p class="kern-body kern-body--large">${t.lead}</p>
     ${groups.length === 0 && html`<p class="kern-body">${t.empty}</p>`}
     ${groups.map(
-      ({ id, name, services }) => html`<section class="ss-group" aria-labelledby="org-${id}">
-      <h2 class="kern-heading-small" id="org-${id}">${name}</h2>
+      ({ name, services }) => html`<section class="ss-group">
+      <h2 class="kern-heading-small">${name}</h2>
       <ul class="ss-cards">${services.map(({ registration, address }) => card(shell, registration, address ?? '/'))}</ul>
     </section>`,
     )}
-    <section class="ss-aside" aria-labelledby="privacy-title">
-      <h2 class="kern-heading-small" id="privacy-title">${t.privacyTitle}</h2>
+    <section class="ss-aside">
+      <h2 class="kern-heading-small">${t.privacyTitle}</h2>
       <p class="kern-body">${t.privacy}</p>
       <p class="kern-body">${t.signOutText} <a class="kern-link kern-link--no-visited-state" href="/session/end">${t.signOut}</a></p>
     </section>`,

@@ -58,8 +58,8 @@ export const view = (visit: Visit): string => {
       visit,
       'consent',
       html`<input type="hidden" name="shown" value="${shown(visit)}">
-      ${required.length > 0 && html`<section aria-labelledby="required-title"><h2 class="kern-heading-small" id="required-title">${t.requiredTitle}</h2><ul class="ss-claims">${required.map((use) => claimItem(visit, use))}</ul></section>`}
-      ${optional.length > 0 && html`<section aria-labelledby="optional-title"><h2 class="kern-heading-small" id="optional-title">${t.optionalTitle}</h2><p class="kern-body">${t.optionalHint}</p><ul class="ss-claims">${optional.map((use) => claimItem(visit, use))}</ul></section>`}
+      ${required.length > 0 && html`<section><h2 class="kern-heading-small">${t.requiredTitle}</h2><ul class="ss-claims">${required.map((use) => claimItem(visit, use))}</ul></section>`}
+      ${optional.length > 0 && html`<section><h2 class="kern-heading-small">${t.optionalTitle}</h2><p class="kern-body">${t.optionalHint}</p><ul class="ss-claims">${optional.map((use) => claimItem(visit, use))}</ul></section>`}
       <p class="kern-body kern-body--small kern-body--muted">${t.never} ${t.remembered}</p>
       ${submit(t.allow)}`,
     )}

@@ -11,14 +11,14 @@ export const credential = (visit: Visit): string => {
     title: t.title,
     back: true,
     scripts: ['page.js', 'passkey.js'],
-    body: html`<section class="ss-choice ss-choice--best" aria-labelledby="passkey-title">
-      <div class="ss-choice__head"><h2 class="kern-heading-small" id="passkey-title">${t.passkeyTitle}</h2><span class="kern-badge kern-badge--success"><span class="kern-label kern-label--small">${t.passkeyBadge}</span></span></div>
+    body: html`<section class="ss-choice ss-choice--best">
+      <div class="ss-choice__head"><h2 class="kern-heading-small">${t.passkeyTitle}</h2><span class="kern-badge kern-badge--success"><span class="kern-label kern-label--small">${t.passkeyBadge}</span></span></div>
       <p class="kern-body">${t.passkeyText}</p>
       ${ceremonyForm(visit, { purpose: 'creation', action: 'new-passkey', label: t.passkeySubmit, aborted: t.aborted, kind: 'primary' })}
       <p class="kern-body kern-body--muted" data-without-passkey>${t.passkeyUnsupported}</p>
     </section>
-    <section class="ss-choice" aria-labelledby="password-title">
-      <h2 class="kern-heading-small" id="password-title">${t.passwordTitle}</h2>
+    <section class="ss-choice">
+      <h2 class="kern-heading-small">${t.passwordTitle}</h2>
       <p class="kern-body">${t.passwordText}</p>
       ${form(visit, 'choose-password', submit(t.passwordSubmit, 'secondary'))}
     </section>`,

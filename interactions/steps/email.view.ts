@@ -29,8 +29,8 @@ export const email = (visit: Visit): string => {
     )}
     ${
       !visit.registration.needsEmail &&
-      html`<section class="ss-aside" aria-labelledby="without-title">
-      <h2 class="kern-heading-small" id="without-title">${t.withoutTitle}</h2>
+      html`<section class="ss-aside">
+      <h2 class="kern-heading-small">${t.withoutTitle}</h2>
       <p class="kern-body">${t.withoutText}</p>
       ${form(visit, 'without-email', submit(t.without, 'secondary'))}
     </section>`
@@ -63,8 +63,8 @@ export const code = (visit: Visit): string => {
       })}
       ${submit(t.submit)}`,
     )}
-    <section class="ss-aside" aria-labelledby="code-help">
-      <h2 class="kern-heading-small" id="code-help">${t.helpTitle}</h2>
+    <section class="ss-aside">
+      <h2 class="kern-heading-small">${t.helpTitle}</h2>
       <p class="kern-body">${t.helpText}</p>
       <div class="ss-row">
         ${form(visit, 'another-code', submit(t.resend, 'secondary', false))}

@@ -16,7 +16,7 @@ const view = (visit: Visit): string => {
     <address class="ss-office"><strong>${inLanguage(office.name, visit.shell.language)}</strong><br>${office.address}<br>${inLanguage(office.hours, visit.shell.language)}</address>
     ${
       visit.interaction.prompt.name === 'login' &&
-      html`<section class="ss-aside" aria-labelledby="other-title"><h2 class="kern-heading-small" id="other-title">${t.otherTitle}</h2>
+      html`<section class="ss-aside"><h2 class="kern-heading-small">${t.otherTitle}</h2>
       <p class="kern-body">${t.other}</p>
       ${form(visit, 'other-account', submit(t.otherAccount, 'secondary'))}</section>`
     }`,

@@ -36,8 +36,8 @@ export const view = (visit: Visit): string => {
       after: html`<p class="kern-body kern-body--small kern-body--muted ss-centred">${t.passkeyHint}</p>`,
       kind: 'secondary',
     })}
-    <section class="ss-aside" aria-labelledby="register-title">
-      <h2 class="kern-heading-small" id="register-title">${t.registerTitle}</h2>
+    <section class="ss-aside">
+      <h2 class="kern-heading-small">${t.registerTitle}</h2>
       <p class="kern-body">${t.registerText}</p>
       ${form(visit, 'register', submit(t.register, 'secondary'))}
     </section>`,
