@@ -9,8 +9,8 @@ export type EmailAddress = string & { readonly [brand]: 'EmailAddress' };
 const MAX_LOCAL = 64;
 const MAX_ADDRESS = 254;
 /**
- * RFC 5322 dot-atom, ASCII only: quoting is a source of header injection, and lower-casing other letters folds
- * different mailboxes together (U+212A KELVIN SIGN becomes `k`).
+ * RFC 5322 dot-atom, ASCII only: quoting is a source of header injection, and in other scripts different mailboxes
+ * become one when case is folded.
  */
 const LOCAL_PART = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/;
 const DOMAIN = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+([a-z]{2,63}|xn--[a-z0-9-]{1,59})$/;
