@@ -39,6 +39,11 @@ export type ConfigurationParts = {
   allowPrivateAddresses: boolean;
 };
 
+/** Claims that no scope stands for: they are asked for by the `claims` parameter. */
+const claimsWithoutScope = Object.keys(CLAIM_CATALOGUE).filter(
+  (claim) => !Object.values(SCOPE_CLAIMS).some((claims) => claims.includes(claim)),
+);
+
 const organisationOf = (client: Client): string => String(client.organisation);
 
 const epochSeconds = (): number => Math.floor(Date.now() / 1000);
@@ -79,14 +84,13 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       sid: null,
       openid: ['sub'],
       ...SCOPE_CLAIMS,
-      ...Object.fromEntries(Object.keys(CLAIM_CATALOGUE).map((claim) => [claim, null])),
+      ...Object.fromEntries(claimsWithoutScope.map((claim) => [claim, null])),
     },
     conformIdTokenClaims: true,
     discovery: {
       claims_locales_supported: parts.town.languages,
       ui_locales_supported: parts.town.languages,
       op_policy_uri: parts.town.pages.privacy,
-      service_documentation: new URL('/entwickler', issuer).href,
     },
 
     clientDefaults: { id_token_signed_response_alg: 'ES256', subject_type: 'pairwise' },
