@@ -48,7 +48,6 @@ export function clientMetadata(
     secret_hashes: [...secretHashes],
     // oidc-provider demands a value; `compareClientSecret` (configuration.ts) never looks at it.
     ...(SECRET_METHODS.has(registration.authMethod) && { client_secret: 'only-hashes-are-stored' }),
-    ...(registration.initiateLoginUri !== undefined && { initiate_login_uri: registration.initiateLoginUri }),
     ...(registration.homepage !== undefined && { client_uri: registration.homepage }),
     ...(registration.backchannelLogoutUri !== undefined && {
       backchannel_logout_uri: registration.backchannelLogoutUri,

@@ -20,8 +20,11 @@ function kindOf(code: string, status: number, error: unknown): ErrorKind {
 
 /** The error pages of everything that is not in interactions/, and what is logged of errors. */
 export function createErrors({ town, log, sandbox }: ErrorParts) {
-  const shell = (ctx: Koa.Context, uiLocales?: unknown) =>
-    shellOf(ctx, { town, ...(sandbox && { sandbox }) }, uiLocales);
+  // Without a path, so that the language switcher does not lead to a request that lost its parameters.
+  const shell = (ctx: Koa.Context, uiLocales?: unknown) => ({
+    ...shellOf(ctx, { town, ...(sandbox && { sandbox }) }, uiLocales),
+    path: undefined,
+  });
 
   const unavailable = (ctx: Koa.Context): void => {
     ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
