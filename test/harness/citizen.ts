@@ -30,6 +30,7 @@ export class Citizen {
   kennung = '';
   backupCodes: string[] = [];
   registered = false;
+  #arrived: () => Promise<boolean> | boolean = () => false;
 
   constructor(page: Page, town: RunningTown, data: CitizenData) {
     this.page = page;
@@ -41,6 +42,7 @@ export class Citizen {
   async signInTo(origin: string, arrived: () => Promise<boolean> | boolean): Promise<string[]> {
     await this.page.goto(`${origin}/`);
     const start = this.seen.length;
+    this.#arrived = arrived;
     await this.#act(this.page.getByRole('link', { name: 'Anmelden' }).click());
     await this.answer(arrived);
     return this.seen.slice(start);
@@ -48,6 +50,7 @@ export class Citizen {
 
   /** Answers pages until `arrived`. */
   async answer(arrived: () => Promise<boolean> | boolean): Promise<void> {
+    this.#arrived = arrived;
     const deadline = Date.now() + PATIENCE_MS * 3;
     while (!(await arrived())) {
       if (Date.now() > deadline) throw new Error(`never arrived; at ${this.page.url()} after ${this.seen.join(' > ')}`);
@@ -65,7 +68,8 @@ export class Citizen {
   async #title(): Promise<string | undefined> {
     if (!this.page.url().startsWith(this.town.issuer)) return undefined;
     try {
-      return (await this.page.locator('h1').first().textContent({ timeout: 1000 }))?.trim();
+      const title = (await this.page.locator('h1').first().textContent({ timeout: 1000 }))?.trim();
+      return this.page.url().startsWith(this.town.issuer) ? title : undefined;
     } catch {
       return undefined; // moving on by itself
     }
@@ -76,8 +80,13 @@ export class Citizen {
     const loaded = this.page.waitForEvent('domcontentloaded', { timeout: PATIENCE_MS });
     loaded.catch(() => {});
     await click;
-    // A navigation that ends at an app's own scheme loads nothing.
-    await Promise.race([loaded, this.page.waitForTimeout(3000)]);
+    let done = false;
+    const arrived = async (): Promise<void> => {
+      // A navigation that ends at an app's own scheme loads nothing.
+      while (!done && !(await this.#arrived())) await this.page.waitForTimeout(50);
+    };
+    await Promise.race([loaded, arrived()]);
+    done = true;
   }
 
   #click(name: string): Promise<void> {
@@ -111,7 +120,10 @@ export class Citizen {
         return this.#click(data.password === undefined ? de.credential.passkeySubmit : de.credential.passwordSubmit);
       case de.password.title:
         await this.#fill(de.password.label, data.password ?? '');
-        await this.#fill(de.password.repeat, data.password ?? '');
+        // With script there is a button that shows the password instead.
+        if (await this.page.getByLabel(de.password.repeat).isVisible()) {
+          await this.#fill(de.password.repeat, data.password ?? '');
+        }
         return this.#click(de.password.submit);
       case de.backupCodes.title:
         this.backupCodes = await this.page.locator('main li').allTextContents();
@@ -124,6 +136,7 @@ export class Citizen {
       case de.details.title:
         return this.#details();
       case de.consent.title:
+        for (const box of await this.page.locator('main input[type=checkbox]').all()) await box.check();
         return this.#click(de.consent.allow);
       case de.logout.title:
         return this.#click(de.logout.submit);

@@ -39,6 +39,7 @@ export const startFront = async (names: readonly string[]): Promise<Front> => {
     else listener(req, res);
   });
   const port = await listening(server);
+  server.unref();
 
   return {
     port,

@@ -20,7 +20,7 @@ export const pkce = (): Pkce => {
 export const authorizationUrl = (
   town: RunningTown,
   name: ServiceName,
-  proof: Pkce,
+  proof: Pick<Pkce, 'challenge'>,
   changes: Record<string, string | undefined> = {},
 ): URL => {
   const parameters: Record<string, string | undefined> = {
@@ -40,7 +40,7 @@ export const authorizationUrl = (
 };
 
 /** Basic authentication of a service (RFC 6749 §2.3.1). */
-export const basic = (town: RunningTown, name: ServiceName, secret = town.services[name].secret): string =>
+export const basic = (town: RunningTown, name: string, secret = town.secretOf(name)): string =>
   `Basic ${Buffer.from(`${name}:${secret}`).toString('base64')}`;
 
 export type Tokens = { status: number; headers: Answer['headers']; body: Record<string, string> };

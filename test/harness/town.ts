@@ -2,7 +2,6 @@
 import { Writable } from 'node:stream';
 import * as clients from '../../accounts/clients.ts';
 import type { Context } from '../../accounts/context.ts';
-import { Secret } from '../../accounts/secret.ts';
 import type { ClaimUse, Registration, Town } from '../../accounts/town.ts';
 import { createHashing } from '../../adapters/hashing.ts';
 import { createLog } from '../../adapters/log.ts';
@@ -86,6 +85,7 @@ export type RunningTown = {
   /** What the provider has logged, at the most talkative level. */
   readonly logged: string[];
   context(): Context;
+  secretOf(clientId: string): string;
   close(): Promise<void>;
 };
 
@@ -94,7 +94,8 @@ type Options = {
   readonly server?: string;
   readonly now?: () => Date;
   readonly town?: Town;
-  readonly sandbox?: boolean;
+  /** Further services, for which there is no server. */
+  readonly registrations?: readonly Registration[];
 };
 
 const registrationOf = (front: Front, name: ServiceName): Registration => {
@@ -124,28 +125,27 @@ const registrationOf = (front: Front, name: ServiceName): Registration => {
 export const startTown = async (options: Options = {}): Promise<RunningTown> => {
   const now = options.now ?? (() => new Date());
   const town = options.town ?? TEST_TOWN;
-  const [database, mail, front] = await Promise.all([
-    testDatabase(options.server === undefined ? {} : { server: options.server }),
-    startMailSink(),
-    startFront(Object.values(HOSTS)),
-  ]);
+  // Whatever was opened is closed again, in reverse order, also when the start fails half-way.
+  await using opened = new AsyncDisposableStack();
+  const database = opened.adopt(
+    await testDatabase(options.server === undefined ? {} : { server: options.server }),
+    (one) => one.drop(),
+  );
+  const mail = opened.adopt(await startMailSink(), (one) => one.close());
+  const front = await startFront(Object.values(HOSTS));
   const issuer = front.origin(HOSTS.provider);
   const ring = parseKeyRing(newKeyRing());
   if ('faults' in ring) throw new Error(ring.faults.join('\n'));
   const keys = createKeys(ring);
-  const postgres = connect(database.url, { applicationName: 'test', max: 10 });
+  const postgres = opened.adopt(connect(database.url, { applicationName: 'test', max: 10 }), (one) => one.close());
   const context = (): Context => ({ db: postgres.knex, now, keys, actor: { kind: 'system', part: 'test' } });
 
   const names = Object.keys(SERVICES) as ServiceName[];
-  const secrets = new Map(names.map((name) => [name, clients.newClientSecret()]));
-  const registrations = names.map((name) => registrationOf(front, name));
-  await clients.apply(
-    context(),
-    registrations.map((registration) => ({
-      registration,
-      secret: secrets.get(registration.clientId as ServiceName) ?? new Secret(''),
-    })),
-  );
+  const registrations = [...names.map((name) => registrationOf(front, name)), ...(options.registrations ?? [])];
+  const registered = registrations.map((registration) => ({ registration, secret: clients.newClientSecret() }));
+  await clients.apply(context(), registered);
+  const secretOf = (clientId: string): string =>
+    registered.find(({ registration }) => registration.clientId === clientId)?.secret.reveal() ?? '';
 
   const logged: string[] = [];
   const sink = new Writable({
@@ -155,8 +155,12 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     },
   });
   const log = createLog('trace', sink);
-  const hashing = createHashing({ processes: 1, queue: 20, memoryKiB: 19_456, passes: 2 });
-  const mailer = createMailer(mail.url, { name: town.name.de, address: town.contact.email });
+  const hashing = opened.adopt(createHashing({ processes: 1, queue: 20, memoryKiB: 19_456, passes: 2 }), (one) =>
+    one.close(),
+  );
+  const mailer = opened.adopt(createMailer(mail.url, { name: town.name.de, address: town.contact.email }), (one) =>
+    one.close(),
+  );
   const app = await createApp({
     issuer: new URL(issuer),
     trustedProxies: ['127.0.0.1/32'],
@@ -171,6 +175,8 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     // The services are on loopback, where only the sandbox may send logout tokens.
     sandbox: { inboxUrl: `${issuer}/postfach` },
   });
+  opened.defer(() => app.close());
+  opened.defer(() => front.close());
   await front.proxy(HOSTS.provider, app.handler);
 
   const next: Partial<Record<ServiceName, string>> = {
@@ -183,9 +189,10 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
       issuer,
       origin: front.origin(HOSTS[name]),
       clientId: name,
-      secret: secrets.get(name)?.reveal() ?? '',
+      secret: secretOf(name),
       title: SERVICES[name].title,
       scope: SERVICES[name].scope,
+      ...(name === 'portal' && { claims: { id_token: { amr: null, auth_time: null } } }),
       ...(onward !== undefined && { next: onward }),
     });
   };
@@ -200,6 +207,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     res.setHeader('content-type', 'text/html; charset=utf-8').end('<!doctype html><title>Regal</title><h1>Regal</h1>');
   });
 
+  const parts = opened.move();
   return {
     issuer,
     front,
@@ -211,13 +219,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     registrations,
     logged,
     context,
-    async close() {
-      await front.close();
-      await app.close();
-      await hashing.close();
-      mailer.close();
-      await postgres.close();
-      await Promise.all([database.drop(), mail.close()]);
-    },
+    secretOf,
+    close: () => parts.disposeAsync(),
   };
 };

@@ -134,15 +134,29 @@ export class Visitor {
   }
 
   /** Fills in and sends the form of a page that has all the given fields; redirects are followed while `wanted`. */
-  async submit(page: Answer, values: Record<string, string>, wanted?: (to: URL) => boolean): Promise<Answer> {
-    const form = formWith(page, Object.keys(values));
+  submit(page: Answer, values: Record<string, string>, wanted?: (to: URL) => boolean): Promise<Answer> {
+    return this.#fillIn(formWith(page, Object.keys(values)), values, wanted);
+  }
+
+  /** Fills in and sends the form of a page whose action ends with `/action`. */
+  submitTo(
+    page: Answer,
+    action: string,
+    values: Record<string, string> = {},
+    wanted?: (to: URL) => boolean,
+  ): Promise<Answer> {
+    const form = forms(page).find((one) => one.action.pathname.endsWith(`/${action}`));
+    if (form === undefined) throw new Error(`no form to ${action} at ${page.url.href} (${page.status}):\n${page.text}`);
+    return this.#fillIn(form, values, wanted);
+  }
+
+  async #fillIn(form: Form, values: Record<string, string>, wanted?: (to: URL) => boolean): Promise<Answer> {
     const fields = form.fields.filter(([name]) => values[name] === undefined);
     const body = new URLSearchParams([...fields, ...Object.entries(values)]);
-    if (form.method === 'GET') {
-      form.action.search = body.toString();
-      return this.open(form.action, wanted);
-    }
-    return this.follow(await this.send(form.action, { method: 'POST', body }), wanted);
+    if (form.method === 'POST') return this.follow(await this.send(form.action, { method: 'POST', body }), wanted);
+    const action = new URL(form.action);
+    action.search = body.toString();
+    return this.open(action, wanted);
   }
 }
 
