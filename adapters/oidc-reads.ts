@@ -1,0 +1,173 @@
+import type { AdapterPayload } from 'oidc-provider';
+import type { Pool } from 'pg';
+import type { Keys } from '../keys/keys.ts';
+import { type ArtifactRow, keyOf, type RequestScope, type SessionRow } from './oidc-request-scope.ts';
+import { type StoredSession, withGrantOf } from './oidc-session-merge.ts';
+import { type AccountReader, REUSE_GRACE_SECONDS } from './oidc-store.ts';
+import { readingStatements } from './oidc-store-sql.ts';
+
+export type ArtifactTable = 'oidc_lasting' | 'oidc_fleeting';
+
+type Row = Record<string, unknown> & { account_id: string | null; account?: unknown };
+type SealedSession = { uid: Buffer; sealed: Buffer; version: number; saved_at: Date };
+
+const HANDLE_BYTES = 32;
+
+/** Reads with everything that the request is going to ask for next, and remembers it for this request. */
+export const createReads = (
+  { pool, keys, now }: { pool: Pool; keys: Keys; now: () => Date },
+  reader: AccountReader | undefined,
+) => {
+  const statements = readingStatements(reader);
+
+  const query = async (name: keyof typeof statements, value: unknown): Promise<Row[]> => {
+    const { rows } = await pool.query<Row>({
+      name: `oidc_${name}`,
+      text: statements[name],
+      values: [now(), value],
+    });
+    return rows;
+  };
+
+  const noteAccount = (scope: RequestScope, { account_id: id, account }: Row): void => {
+    if (reader !== undefined && id !== null) scope.accounts.set(id, account ?? null);
+  };
+
+  const noteSession = (scope: RequestScope, row: SealedSession): SessionRow => {
+    const { uid, sealed, version, saved_at: savedAt } = row;
+    const session: SessionRow = { uid, sealed, version, savedAt };
+    scope.sessions.set(keyOf(uid), session);
+    return session;
+  };
+
+  /** Remembers what came along with a token or code. */
+  const noteArtifact = (scope: RequestScope, row: Row): ArtifactRow => {
+    const artifact: ArtifactRow = {
+      id: row['id'] as Buffer,
+      model: row['model'] as string,
+      sealed: row['sealed'] as Buffer,
+      grantId: row['grant_id'] as Buffer | null,
+      sessionUid: row['session_uid'] as Buffer | null,
+      version: row['version'] as number,
+      consumedAt: row['consumed_at'] as Date | null,
+    };
+    const { grantId, sessionUid } = artifact;
+    if (grantId !== null) scope.grants.set(keyOf(grantId), row['grant_sealed'] as Buffer | null);
+    if (sessionUid !== null && !scope.sessions.has(keyOf(sessionUid))) {
+      const sealed = row['session_sealed'] as Buffer | null;
+      if (sealed === null) scope.sessions.set(keyOf(sessionUid), null);
+      else {
+        const version = row['session_version'] as number;
+        noteSession(scope, { uid: sessionUid, sealed, version, saved_at: row['session_saved_at'] as Date });
+      }
+    }
+    noteAccount(scope, row);
+    return artifact;
+  };
+
+  /** Finds that start in the same tick (introspection tries three models at once) share one statement. */
+  const artifact = (scope: RequestScope, table: ArtifactTable, handle: Buffer): Promise<ArtifactRow | null> => {
+    const key = keyOf(handle);
+    const known = scope.artifacts.get(key);
+    if (known !== undefined) return known;
+    let waiting = scope.waiting.get(table);
+    if (waiting === undefined) {
+      const handles: Buffer[] = [];
+      const rows = Promise.resolve().then(async () => {
+        scope.waiting.delete(table);
+        const found = await query(table, handles);
+        return new Map(found.map((row) => [keyOf(row['id'] as Buffer), noteArtifact(scope, row)]));
+      });
+      waiting = { handles, rows };
+      scope.waiting.set(table, waiting);
+    }
+    waiting.handles.push(handle);
+    const result = waiting.rows.then((rows) => rows.get(key) ?? null);
+    scope.artifacts.set(key, result);
+    result.catch(() => scope.artifacts.delete(key));
+    return result;
+  };
+
+  /** The payload as oidc-provider is to see it; a consumed one is flagged once the time of double clicks is over. */
+  const openArtifact = (scope: RequestScope, row: ArtifactRow): AdapterPayload => {
+    const payload = JSON.parse(keys.openShared(`oidc:${row.model}`, row.id, row.sealed)) as AdapterPayload;
+    if (row.consumedAt !== null) {
+      const seconds = (now().getTime() - row.consumedAt.getTime()) / 1000;
+      const grace = row.model === 'PushedAuthorizationRequest' ? 0 : REUSE_GRACE_SECONDS;
+      if (seconds >= grace) payload.consumed = Math.floor(row.consumedAt.getTime() / 1000);
+    }
+    if (row.sessionUid !== null) scope.tokens.push(payload);
+    return payload;
+  };
+
+  const openSession = (row: SessionRow): StoredSession => {
+    row.opened ??= JSON.parse(keys.openShared('oidc:Session', row.uid, row.sealed)) as StoredSession;
+    return row.opened;
+  };
+
+  const session = async (
+    scope: RequestScope,
+    statement: 'sessionById' | 'sessionByUid',
+    handle: Buffer,
+  ): Promise<SessionRow | undefined> => {
+    const [row] = await query(statement, handle);
+    if (row === undefined) return undefined;
+    noteAccount(scope, row);
+    for (const grant of row['grants'] as Buffer[]) {
+      scope.grants.set(keyOf(grant.subarray(0, HANDLE_BYTES)), grant.subarray(HANDLE_BYTES));
+    }
+    return noteSession(scope, row as Row & SealedSession);
+  };
+
+  return {
+    artifact,
+    openArtifact,
+    openSession,
+
+    async byUserCode(scope: RequestScope, handle: Buffer): Promise<ArtifactRow | undefined> {
+      const [row] = await query('byUserCode', handle);
+      if (row === undefined) return undefined;
+      const found = noteArtifact(scope, row);
+      scope.artifacts.set(keyOf(found.id), Promise.resolve(found));
+      return found;
+    },
+
+    /** The grant as sealed, or null. */
+    async grant(scope: RequestScope, handle: Buffer): Promise<Buffer | null> {
+      const known = scope.grants.get(keyOf(handle));
+      if (known !== undefined) return known;
+      const [row] = await query('grant', handle);
+      const sealed = (row?.['sealed'] as Buffer | undefined) ?? null;
+      scope.grants.set(keyOf(handle), sealed);
+      if (row !== undefined) noteAccount(scope, row);
+      return sealed;
+    },
+
+    async sessionById(scope: RequestScope, handle: Buffer): Promise<SessionRow | undefined> {
+      const uid = scope.sessionIds.get(keyOf(handle));
+      const known = uid === undefined ? undefined : scope.sessions.get(keyOf(uid));
+      if (known !== undefined && known !== null) return known;
+      const row = await session(scope, 'sessionById', handle);
+      if (row !== undefined) scope.sessionIds.set(keyOf(handle), row.uid);
+      return row;
+    },
+
+    /** `afresh`: as it is now, whatever this request has seen before. */
+    async sessionByUid(scope: RequestScope, handle: Buffer, afresh = false): Promise<SessionRow | undefined> {
+      const known = afresh ? undefined : scope.sessions.get(keyOf(handle));
+      if (known !== undefined) return known ?? undefined;
+      const row = await session(scope, 'sessionByUid', handle);
+      if (row === undefined) scope.sessions.set(keyOf(handle), null);
+      return row;
+    },
+
+    /** The session as the token that this request has just read must see it. */
+    sessionForToken(scope: RequestScope, row: SessionRow, uid: string): AdapterPayload {
+      const token = scope.tokens.findLast(({ sessionUid }) => sessionUid === uid);
+      const stored = openSession(row);
+      return structuredClone(token === undefined ? stored.payload : withGrantOf(stored, token));
+    },
+  };
+};
+
+export type Reads = ReturnType<typeof createReads>;

@@ -1,0 +1,143 @@
+import type { AdapterPayload } from 'oidc-provider';
+import type { Pool, PoolClient } from 'pg';
+import type { Keys } from '../keys/keys.ts';
+import type { Reads } from './oidc-reads.ts';
+import { keyOf, type RequestScope } from './oidc-request-scope.ts';
+import { grantGone, PURGE_MARGIN_SECONDS } from './oidc-store.ts';
+import { accountOf } from './oidc-writes.ts';
+
+const LISTED_AT_ONCE = 1000;
+const PURGED = [
+  ['oidc_lasting', 'id'],
+  ['oidc_fleeting', 'id'],
+  ['oidc_sessions', 'uid'],
+  ['oidc_grants', 'id'],
+  ['fleeting_notes', 'id'],
+  ['replay_marks', 'id'],
+] as const;
+
+/** Grants and whole accounts: what ends many artifacts at once. */
+export const createRevocations = (
+  { pool, keys, now }: { pool: Pool; keys: Keys; now: () => Date },
+  reads: Reads,
+  handle: (kind: string, id: string) => Buffer,
+) => {
+  const inTransaction = async (work: (client: PoolClient) => Promise<void>): Promise<void> => {
+    const client = await pool.connect();
+    try {
+      await client.query('BEGIN');
+      await work(client);
+      await client.query('COMMIT');
+      client.release();
+    } catch (error) {
+      // A broken connection cannot be told to roll back; closing it does.
+      client.release(true);
+      throw error;
+    }
+  };
+
+  /**
+   * Ends everything that hangs on a grant, but not the grant. The lock waits for inserts under way and refuses new ones
+   * until the deletion, a statement of its own, has seen those.
+   */
+  const endFamily = (grant: Buffer): Promise<void> =>
+    inTransaction(async (client) => {
+      await client.query('SELECT 1 FROM oidc_grants WHERE id = $1 FOR UPDATE', [grant]);
+      await client.query('DELETE FROM oidc_lasting WHERE grant_id = $1', [grant]);
+      await client.query('DELETE FROM oidc_fleeting WHERE grant_id = $1', [grant]);
+    });
+
+  const forget = (scope: RequestScope, grant: Buffer): void => {
+    scope.grants.delete(keyOf(grant));
+    scope.artifacts.clear();
+  };
+
+  return {
+    /** oidc-provider asks once for each model; all of them are ended by the first call. */
+    async byGrant(scope: RequestScope, grant: Buffer): Promise<void> {
+      const key = keyOf(grant);
+      const running = scope.revocations.get(key) ?? endFamily(grant);
+      scope.revocations.set(key, running);
+      try {
+        await running;
+      } finally {
+        scope.revocations.delete(key);
+        forget(scope, grant);
+      }
+    },
+
+    /** A grant that this request has read is only changed: one that was revoked meanwhile must not come back. */
+    async saveGrant(scope: RequestScope, grant: Buffer, payload: AdapterPayload, expiresAt: Date): Promise<void> {
+      const sealed = keys.sealShared('oidc:Grant', grant, JSON.stringify(payload));
+      const values = [grant, accountOf(payload.accountId), sealed, expiresAt];
+      if (Buffer.isBuffer(scope.grants.get(keyOf(grant)))) {
+        const { rowCount } = await pool.query({
+          name: 'oidc_grant_change',
+          text: 'UPDATE oidc_grants SET account_id = $2, sealed = $3, expires_at = $4 WHERE id = $1',
+          values,
+        });
+        scope.grants.delete(keyOf(grant));
+        if (rowCount === 0) throw grantGone();
+        return;
+      }
+      await pool.query({
+        name: 'oidc_grant_save',
+        text: `INSERT INTO oidc_grants (id, account_id, sealed, expires_at) VALUES ($1, $2, $3, $4)
+          ON CONFLICT (id) DO UPDATE SET account_id = excluded.account_id, sealed = excluded.sealed,
+            expires_at = excluded.expires_at`,
+        values,
+      });
+      scope.grants.delete(keyOf(grant));
+    },
+
+    /** The foreign keys take the grant's tokens and codes with it. */
+    async destroyGrant(scope: RequestScope, grant: Buffer): Promise<void> {
+      await pool.query({ name: 'oidc_grant_end', text: 'DELETE FROM oidc_grants WHERE id = $1', values: [grant] });
+      forget(scope, grant);
+    },
+
+    async sessionsOf(account: string): Promise<AdapterPayload[]> {
+      const found: AdapterPayload[] = [];
+      let after = Buffer.alloc(0);
+      for (;;) {
+        const { rows } = await pool.query({
+          name: 'oidc_sessions_of',
+          text: `SELECT uid, sealed, version, saved_at FROM oidc_sessions
+            WHERE account_id = $1 AND expires_at > $2 AND uid > $3 ORDER BY uid LIMIT $4`,
+          values: [accountOf(account), now(), after, LISTED_AT_ONCE],
+        });
+        for (const { uid, sealed, version, saved_at: savedAt } of rows) {
+          found.push(reads.openSession({ uid, sealed, version, savedAt }).payload);
+          after = uid;
+        }
+        if (rows.length < LISTED_AT_ONCE) return found;
+      }
+    },
+
+    async endSessions(account: string, except?: string): Promise<void> {
+      const kept = except === undefined ? Buffer.alloc(0) : handle('Session:uid', except);
+      await pool.query('DELETE FROM oidc_sessions WHERE account_id = $1 AND uid <> $2', [accountOf(account), kept]);
+    },
+
+    /** Sessions first: a sign-in under way then finds its session gone, or has its grant deleted by the second statement. */
+    revokeAccount: (account: string): Promise<void> =>
+      inTransaction(async (client) => {
+        await client.query('DELETE FROM oidc_sessions WHERE account_id = $1', [accountOf(account)]);
+        await client.query('DELETE FROM oidc_grants WHERE account_id = $1', [accountOf(account)]);
+      }),
+
+    async purgeExpired(limit: number): Promise<number> {
+      const before = new Date(now().getTime() - PURGE_MARGIN_SECONDS * 1000);
+      let removed = 0;
+      for (const [table, key] of PURGED) {
+        const { rowCount } = await pool.query(
+          `DELETE FROM ${table} WHERE ${key} IN (SELECT ${key} FROM ${table} WHERE expires_at <= $1
+            ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+          [before, limit],
+        );
+        removed += rowCount ?? 0;
+      }
+      return removed;
+    },
+  };
+};

@@ -1,0 +1,141 @@
+import type { QueryConfig } from 'pg';
+import type { Batch, Insert, SessionWrite } from './oidc-request-scope.ts';
+import type { AccountReader } from './oidc-store.ts';
+
+const accountColumn = (reader: AccountReader | undefined, column: string): string =>
+  reader === undefined ? '' : `, (${reader(column)}) AS account`;
+
+/** The reading statements: each brings along what oidc-provider is going to ask for next. */
+export const readingStatements = (reader: AccountReader | undefined) => {
+  const artifact = (table: string, condition: string): string => `
+    SELECT t.id, t.model, t.sealed, t.grant_id, t.session_uid, t.version, t.consumed_at,
+      g.sealed AS grant_sealed, g.account_id,
+      s.sealed AS session_sealed, s.version AS session_version, s.saved_at AS session_saved_at
+      ${accountColumn(reader, 'g.account_id')}
+    FROM ${table} t
+    LEFT JOIN oidc_grants g ON g.id = t.grant_id AND g.expires_at > $1
+    LEFT JOIN oidc_sessions s ON s.uid = t.session_uid AND s.expires_at > $1
+    WHERE ${condition} AND t.expires_at > $1`;
+  const session = (source: string, condition: string): string => `
+    SELECT s.uid, s.sealed, s.version, s.saved_at, s.account_id,
+      ARRAY(SELECT g.id || g.sealed FROM oidc_grants g WHERE g.id = ANY (s.grants) AND g.expires_at > $1) AS grants
+      ${accountColumn(reader, 's.account_id')}
+    FROM ${source} WHERE ${condition} AND s.expires_at > $1`;
+  return {
+    oidc_lasting: artifact('oidc_lasting', 't.id = ANY ($2::bytea[])'),
+    oidc_fleeting: artifact('oidc_fleeting', 't.id = ANY ($2::bytea[])'),
+    byUserCode: artifact('oidc_fleeting', 't.user_code = $2'),
+    sessionById: session('oidc_session_ids i JOIN oidc_sessions s ON s.uid = i.uid', 'i.id = $2'),
+    sessionByUid: session('oidc_sessions s', 's.uid = $2'),
+    grant: `SELECT g.sealed, g.account_id ${accountColumn(reader, 'g.account_id')}
+      FROM oidc_grants g WHERE g.id = $2 AND g.expires_at > $1`,
+  };
+};
+
+/** How much of a batch took place; undefined for what it did not contain. */
+export type BatchResult = { session?: number; grant?: number; consumed?: number; inserted?: number };
+
+type Parts = { ctes: string[]; param: (value: unknown, type?: string) => string };
+
+const writeSession = (write: SessionWrite, { ctes, param }: Parts): void => {
+  const uid = param(write.uid, 'bytea');
+  const account = param(write.accountId, 'uuid');
+  const grants = param(write.grants, 'bytea[]');
+  const sealed = param(write.sealed, 'bytea');
+  const expires = param(write.expiresAt, 'timestamptz');
+  ctes.push(
+    write.version === undefined
+      ? `session AS (INSERT INTO oidc_sessions (uid, account_id, grants, sealed, saved_at, expires_at)
+          VALUES (${uid}, ${account}, ${grants}, ${sealed}, $1, ${expires}) ON CONFLICT (uid) DO NOTHING RETURNING uid)`
+      : `session AS (UPDATE oidc_sessions SET account_id = ${account}, grants = ${grants}, sealed = ${sealed},
+          version = version + 1, saved_at = $1, expires_at = ${expires}
+          WHERE uid = ${uid} AND version = ${param(write.version, 'int')} RETURNING uid)`,
+  );
+  if (write.unbind !== undefined) {
+    ctes.push(`unbound AS (DELETE FROM oidc_session_ids
+      WHERE id = ${param(write.unbind, 'bytea')} AND EXISTS (SELECT FROM session))`);
+  }
+  if (write.bind !== undefined) {
+    ctes.push(`bound AS (INSERT INTO oidc_session_ids (id, uid)
+      SELECT ${param(write.bind, 'bytea')}, uid FROM session ON CONFLICT (id) DO NOTHING)`);
+  }
+};
+
+const writeArtifacts = (inserts: readonly Insert[], held: readonly string[], { ctes, param }: Parts): string[] => {
+  const names: string[] = [];
+  for (const table of ['oidc_lasting', 'oidc_fleeting'] as const) {
+    const rows = inserts.filter((insert) => insert.table === table);
+    if (rows.length === 0) continue;
+    const fleeting = table === 'oidc_fleeting';
+    const tuples = rows.map((row) =>
+      [
+        param(row.id, 'bytea'),
+        param(row.model, 'text'),
+        param(row.grantId, 'bytea'),
+        param(row.sessionUid, 'bytea'),
+        param(row.sealed, 'bytea'),
+        param(row.expiresAt, 'timestamptz'),
+        ...(fleeting ? [param(row.userCode, 'bytea'), param(row.base, 'int')] : []),
+      ].join(', '),
+    );
+    const columns = `id, model, grant_id, session_uid, sealed, expires_at${fleeting ? ', user_code' : ''}`;
+    // A change of what this request had read is refused if another changed it first; only device codes ask for it.
+    const base = fleeting && rows.length === 1 ? rows[0]?.base : null;
+    const unchanged = base === null || base === undefined ? '' : `AND ${table}.version = ${param(base, 'int')}`;
+    const name = `inserted_${table}`;
+    ctes.push(`${name} AS (INSERT INTO ${table} (${columns})
+      SELECT ${columns} FROM (VALUES (${tuples.join('), (')}))
+        AS v (${columns}${fleeting ? ', base' : ''}) ${held.length > 0 ? `WHERE ${held.join(' AND ')}` : ''}
+      ON CONFLICT (id) DO UPDATE SET grant_id = excluded.grant_id, session_uid = excluded.session_uid,
+        sealed = excluded.sealed, expires_at = excluded.expires_at, version = ${table}.version + 1
+        WHERE ${table}.consumed_at IS NULL ${unchanged} RETURNING 1)`);
+    names.push(name);
+  }
+  return names;
+};
+
+/**
+ * One statement for a whole batch. Each step takes place only if the steps before did, in the lock order: the session
+ * is saved or still there, the grant is there (and stays so: it is locked), the artifact is spent now and by nobody
+ * else, the new ones are stored. The `EXISTS` of a step is evaluated before its own row is touched, which makes the order.
+ */
+export const batchStatement = (batch: Batch, now: Date): QueryConfig => {
+  const timed = batch.session ?? batch.guard ?? batch.grant ?? batch.consume;
+  const values: unknown[] = timed === undefined ? [] : [now];
+  const param = (value: unknown, type?: string): string => {
+    values.push(value);
+    return type === undefined ? `$${values.length}` : `$${values.length}::${type}`;
+  };
+  const parts: Parts = { ctes: [], param };
+  const held: string[] = [];
+  const counts: string[] = [];
+  const step = (name: string): void => {
+    held.push(`EXISTS (SELECT FROM ${name})`);
+    counts.push(`(SELECT count(*)::int FROM ${name}) AS ${name}`);
+  };
+  const andHeld = (): string => held.map((condition) => ` AND ${condition}`).join('');
+
+  if (batch.session !== undefined) writeSession(batch.session, parts);
+  else if (batch.guard !== undefined) {
+    parts.ctes.push(`session AS (SELECT uid FROM oidc_sessions
+      WHERE uid = ${param(batch.guard, 'bytea')} AND expires_at > $1 FOR KEY SHARE)`);
+  }
+  if (parts.ctes.length > 0) step('session');
+  if (batch.grant !== undefined) {
+    parts.ctes.push(`"grant" AS (SELECT id FROM oidc_grants
+      WHERE id = ${param(batch.grant, 'bytea')} AND expires_at > $1${andHeld()} FOR KEY SHARE)`);
+    held.push('EXISTS (SELECT FROM "grant")');
+    counts.push('(SELECT count(*)::int FROM "grant") AS "grant"');
+  }
+  if (batch.consume !== undefined) {
+    parts.ctes.push(`consumed AS (UPDATE ${batch.consume.table} SET consumed_at = $1
+      WHERE id = ${param(batch.consume.id, 'bytea')} AND consumed_at IS NULL AND expires_at > $1${andHeld()} RETURNING 1)`);
+    step('consumed');
+  }
+  const inserted = writeArtifacts(batch.inserts, held, parts);
+  if (inserted.length > 0) {
+    counts.push(`(${inserted.map((name) => `(SELECT count(*) FROM ${name})`).join(' + ')})::int AS inserted`);
+  }
+  const text = `WITH ${parts.ctes.join(',\n')} SELECT ${counts.join(', ')}`;
+  return { text, values };
+};

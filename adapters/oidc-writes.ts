@@ -1,0 +1,171 @@
+import type { AdapterPayload } from 'oidc-provider';
+import type { Pool, QueryConfig } from 'pg';
+import type { Keys } from '../keys/keys.ts';
+import type { ArtifactTable, Reads } from './oidc-reads.ts';
+import {
+  type Batch,
+  type Insert,
+  keyOf,
+  type RequestScope,
+  type SessionRow,
+  type SessionWrite,
+} from './oidc-request-scope.ts';
+import { grantsOf, mergeSessions, type StoredSession } from './oidc-session-merge.ts';
+import { changedMeanwhile, grantGone, SESSION_SAVE_SECONDS, sessionGone, spent } from './oidc-store.ts';
+import { type BatchResult, batchStatement } from './oidc-store-sql.ts';
+
+const MERGE_ATTEMPTS = 10;
+const FOREIGN_KEY_VIOLATION = '23503';
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** A session on its way into the database. */
+export type SessionSave = {
+  readonly uid: Buffer;
+  readonly stored: StoredSession;
+  readonly expiresAt: Date;
+  /** The version this request had read. */
+  readonly base: SessionRow | undefined;
+  /** The cookie's new id, and the one given up for it. */
+  readonly bind: Buffer | undefined;
+  readonly unbind: Buffer | undefined;
+};
+
+/** The account of a session or grant, as the column wants it. Throws for what is no account id: that would be a bug. */
+export const accountOf = (accountId: string | undefined): string | null => {
+  if (accountId === undefined) return null;
+  if (!UUID.test(accountId)) throw new TypeError('an account id must be a lower-case UUID');
+  return accountId;
+};
+
+/** Sends batches; see `batchStatement` for what one does. */
+export const createWrites = (
+  { pool, keys, now }: { pool: Pool; keys: Keys; now: () => Date },
+  reads: Reads,
+  handle: (kind: string, id: string) => Buffer,
+) => {
+  const names = new Map<string, string>();
+  /** The few shapes that batches take are prepared once for each connection. */
+  const named = (query: QueryConfig): QueryConfig => {
+    const name = names.get(query.text) ?? `oidc_batch_${names.size}`;
+    names.set(query.text, name);
+    return { ...query, name };
+  };
+
+  const send = async (batch: Batch): Promise<BatchResult> => {
+    try {
+      const { rows } = await pool.query<BatchResult>(named(batchStatement(batch, now())));
+      return rows[0] ?? {};
+    } catch (error) {
+      if ((error as { code?: unknown }).code === FOREIGN_KEY_VIOLATION) throw grantGone();
+      throw error;
+    }
+  };
+
+  const check = (batch: Batch, result: BatchResult): void => {
+    if (result.session === 0) throw sessionGone();
+    if (result.grant === 0) throw grantGone();
+    if (result.consumed === 0 && batch.consume !== undefined) throw spent(batch.consume.model);
+    if (batch.inserts.length > (result.inserted ?? 0)) throw changedMeanwhile();
+  };
+
+  const sessionWrite = (save: SessionSave, stored: StoredSession, version: number | undefined): SessionWrite => ({
+    uid: save.uid,
+    accountId: accountOf(stored.payload.accountId),
+    grants: grantsOf(stored).map((grantId) => handle('Grant', grantId)),
+    sealed: keys.sealShared('oidc:Session', save.uid, JSON.stringify(stored)),
+    expiresAt: save.expiresAt,
+    ...(version !== undefined && { version }),
+    ...(save.bind !== undefined && { bind: save.bind }),
+    ...(save.unbind !== undefined && { unbind: save.unbind }),
+  });
+
+  /** Saves a session, joining it with what parallel requests saved meanwhile, and the batch with it. */
+  const sendSession = async (scope: RequestScope, batch: Batch, save: SessionSave): Promise<void> => {
+    let stored = save.stored;
+    let version = save.base?.version;
+    for (let attempt = 0; attempt < MERGE_ATTEMPTS; attempt += 1) {
+      const session = sessionWrite(save, stored, version);
+      const attempted: Batch = { ...batch, session };
+      const result = await send(attempted);
+      if (result.session !== 0) {
+        const { sealed } = session;
+        const saved = { uid: save.uid, sealed, version: (version ?? 0) + 1, savedAt: now(), opened: stored };
+        scope.sessions.set(keyOf(save.uid), saved);
+        if (save.bind !== undefined) scope.sessionIds.set(keyOf(save.bind), save.uid);
+        return check(attempted, result);
+      }
+      const current = await reads.sessionByUid(scope, save.uid, true);
+      // A session that was ended meanwhile must not come back to life.
+      if (current === undefined && save.base !== undefined) throw sessionGone();
+      if (current === undefined) continue;
+      // Outside of a request nobody knows whether this id was given up for another: it must not be let in again.
+      if (save.base === undefined && save.bind !== undefined) throw sessionGone();
+      const base = save.base === undefined ? undefined : reads.openSession(save.base);
+      const merged = mergeSessions(base, save.stored, reads.openSession(current), save.bind !== undefined);
+      if (merged === undefined) throw sessionGone();
+      stored = merged;
+      version = current.version;
+    }
+    throw new Error(`a session was changed ${MERGE_ATTEMPTS} times while it was being saved`);
+  };
+
+  /** Ends the session that an id points to. */
+  const endSession = async (id: Buffer): Promise<void> => {
+    await pool.query({
+      name: 'oidc_end_session',
+      text: 'DELETE FROM oidc_sessions WHERE uid = (SELECT uid FROM oidc_session_ids WHERE id = $1)',
+      values: [id],
+    });
+  };
+
+  const sendWaiting = async (scope: RequestScope, save?: SessionSave): Promise<void> => {
+    const { batch, endedSession } = scope;
+    scope.batch = { inserts: [] };
+    scope.endedSession = undefined;
+    if (endedSession !== undefined && save === undefined) await endSession(endedSession);
+    if (save !== undefined) return sendSession(scope, batch, save);
+    if (batch.consume === undefined && batch.inserts.length === 0) return;
+    check(batch, await send(batch));
+  };
+
+  return {
+    endSession,
+
+    /** Sends what waits in the scope, with a session if one is given; calls go out one after another. */
+    flush(scope: RequestScope, save?: SessionSave): Promise<void> {
+      const sent = scope.flushing.then(() => sendWaiting(scope, save));
+      scope.flushing = sent.catch(() => {});
+      return sent;
+    },
+
+    /** After a failure: what was spent stays spent, nothing new comes into being. */
+    settle(scope: RequestScope): Promise<void> {
+      const { consume, grant } = scope.batch;
+      scope.batch = { inserts: [] };
+      if (consume !== undefined && consume.model !== 'RefreshToken') {
+        scope.batch = { consume, inserts: [], ...(grant !== undefined && { grant }) };
+      }
+      return this.flush(scope);
+    },
+
+    insert(model: string, table: ArtifactTable, id: Buffer, payload: AdapterPayload, rest: Partial<Insert>): Insert {
+      return {
+        table,
+        model,
+        id,
+        sealed: keys.sealShared(`oidc:${model}`, id, JSON.stringify(payload)),
+        grantId: null,
+        sessionUid: null,
+        userCode: null,
+        base: null,
+        expiresAt: now(),
+        ...rest,
+      };
+    },
+
+    /** Whether a session that has not changed may stay as it is. */
+    isFresh: (row: SessionRow): boolean => now().getTime() - row.savedAt.getTime() < SESSION_SAVE_SECONDS * 1000,
+  };
+};
+
+export type Writes = ReturnType<typeof createWrites>;
