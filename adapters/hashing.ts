@@ -19,7 +19,15 @@ const DEFAULTS: HashingSettings = {
   passes: 2,
 };
 
-export type HashingStats = { processes: number; running: number; waiting: number; done: number; refused: number };
+export type HashingStats = {
+  /** Process ids of those that are up. */
+  readonly processes: readonly number[];
+  readonly running: number;
+  readonly waiting: number;
+  /** Since the start. */
+  readonly done: number;
+  readonly refused: number;
+};
 
 export type Hashing = PasswordHashing & { close(): Promise<void>; stats(): HashingStats };
 
@@ -74,7 +82,7 @@ class HashingProcesses {
   stats(): HashingStats {
     const running = [...this.#slots].filter(({ job }) => job !== undefined).length;
     return {
-      processes: this.#slots.size,
+      processes: [...this.#slots].flatMap(({ child }) => child.pid ?? []),
       running,
       waiting: this.#waiting.length,
       done: this.#done,
@@ -103,6 +111,7 @@ class HashingProcesses {
         ({ child }) =>
           new Promise<void>((resolve) => {
             if (child.exitCode !== null || child.signalCode !== null) return resolve();
+            child.ref();
             child.once('exit', () => resolve());
             child.kill('SIGKILL');
           }),

@@ -57,7 +57,14 @@ export const connect = (url: string, options: { applicationName: string; max: nu
   pool.on('connect', (client) => {
     client.on('error', (error) => Object.assign(client, { __knex__disposed: error }));
   });
-  const knex = createKnex({ client: 'pg', connectionPool: pool });
+  const knex = createKnex({
+    client: 'pg',
+    connectionPool: pool,
+    // Messages of errors reach the log: they may quote the statement, never the values that went into it.
+    compileSqlOnError: false,
+    // What Knex would print beside the log is thrown to the caller as well.
+    log: { debug() {}, warn() {}, error() {}, deprecate() {} },
+  });
   return {
     knex,
     pool,

@@ -19,7 +19,9 @@ test('of 200 parallel attempts at a limit of 10 exactly 10 are allowed', async (
 test('a refused attempt uses up nothing in the other buckets, in parallel neither', async (t) => {
   const domain = await openDomain({ max: 20 });
   const { ctx } = domain;
-  await Promise.all(Array.from({ length: 60 }, () => attempts.reserve(ctx, [account('erika', 3), address('home', 50)])));
+  await Promise.all(
+    Array.from({ length: 60 }, () => attempts.reserve(ctx, [account('erika', 3), address('home', 50)])),
+  );
   const count = async () => (await ctx.db('attempts').orderBy('count').select('count')).map((row) => row.count);
   t.deepEqual(await count(), [3, 3]);
   t.is((await attempts.reserve(ctx, [account('erika', 3), address('home', 50)])).outcome, 'wait');

@@ -91,7 +91,9 @@ test('an address with an account gets another mail, and the browser sees no diff
 test('a mailbox cannot be flooded, from one browser or from many', async (t) => {
   const domain = await openDomain({ max: 20 });
   const { ctx } = domain;
-  const sent = await Promise.all(Array.from({ length: 30 }, (_, n) => emailCodes.send(ctx, `browser ${n}`, ERIKA, texts)));
+  const sent = await Promise.all(
+    Array.from({ length: 30 }, (_, n) => emailCodes.send(ctx, `browser ${n}`, ERIKA, texts)),
+  );
   t.is(sent.filter(({ outcome }) => outcome === 'sent').length, 5);
   t.is((await ctx.db('notices')).length, 5);
   const many = await Promise.all(

@@ -61,7 +61,9 @@ test('of 100 parallel guesses at a citizen no more than 10 are evaluated, by whi
   const counting = counted();
   const results = await Promise.all(
     Array.from({ length: 100 }, (_, n) =>
-      passwords.verify(ctx, counting, n % 2 === 0 ? kennung : 'erika@beispiel.example', WRONG, { address: `192.0.2.${n}` }),
+      passwords.verify(ctx, counting, n % 2 === 0 ? kennung : 'erika@beispiel.example', WRONG, {
+        address: `192.0.2.${n}`,
+      }),
     ),
   );
   t.is(counting.verified.length, 10);
@@ -97,7 +99,13 @@ test('unknown citizens, citizens without a password and locked ones cost one has
   });
   t.is(withPasskey.outcome, 'registered');
   const counting = counted();
-  for (const identifier of ['nobody@beispiel.example', 'locked@beispiel.example', 'passkey@beispiel.example', 'x', '']) {
+  for (const identifier of [
+    'nobody@beispiel.example',
+    'locked@beispiel.example',
+    'passkey@beispiel.example',
+    'x',
+    '',
+  ]) {
     t.deepEqual(await passwords.verify(ctx, counting, identifier, RIGHT, FROM), { outcome: 'wrong' }, identifier);
   }
   t.is(counting.verified.length, 5);
@@ -135,9 +143,16 @@ test('a guess that could not be evaluated is given back, and the caller learns t
   const { kennung } = await register(ctx);
   const small = createHashing({ processes: 1, queue: 0, memoryKiB: 1024, passes: 2 });
   await passwords.verify(ctx, small, kennung, WRONG, FROM);
-  const slow = small.hash(RIGHT, Buffer.alloc(32));
-  await t.throwsAsync(passwords.verify(ctx, small, kennung, RIGHT, FROM), { instanceOf: passwords.HashingBusy });
-  await slow;
+  const others: Promise<string>[] = [];
+  const occupied: passwords.PasswordHashing = {
+    hash: (password, pepper) => small.hash(password, pepper),
+    verify(...job) {
+      others.push(small.hash(RIGHT, Buffer.alloc(32)));
+      return small.verify(...job);
+    },
+  };
+  await t.throwsAsync(passwords.verify(ctx, occupied, kennung, RIGHT, FROM), { instanceOf: passwords.HashingBusy });
+  await Promise.all(others);
   t.deepEqual(new Set((await ctx.db('attempts').select('count')).map(({ count }) => count)), new Set([1]));
   await small.close();
   await domain.database.drop();
@@ -148,7 +163,10 @@ test('a sign-in brings the hash to the current pepper and cost', async (t) => {
   const { ctx, ring } = domain;
   const { kennung, account } = await register(ctx);
   const pepper = freshRing().pepper.versions.get(1) ?? Buffer.alloc(0);
-  const keys = createKeys({ ...ring, pepper: { current: 2, versions: new Map([...ring.pepper.versions, [2, pepper]]) } });
+  const keys = createKeys({
+    ...ring,
+    pepper: { current: 2, versions: new Map([...ring.pepper.versions, [2, pepper]]) },
+  });
   const stronger = createHashing({ processes: 1, memoryKiB: 2048, passes: 2 });
   const renewed = { ...ctx, keys };
   t.is((await passwords.verify(renewed, stronger, kennung, RIGHT, FROM)).outcome, 'proven');
@@ -163,7 +181,7 @@ test('a sign-in brings the hash to the current pepper and cost', async (t) => {
 
 test('a password is judged by its length in characters and by what is left without guessable parts', (t) => {
   const hints = ['erika.mustermann@beispiel.example', 'Gütersloh', 'Stadtwerke'];
-  const cases: [string, string][] = [
+  const cases: [string, ReturnType<typeof passwords.judge>][] = [
     ['kurz', 'too-short'],
     ['vierzehn Zeich', 'too-short'],
     ['😀'.repeat(14), 'too-short'],
