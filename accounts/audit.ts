@@ -21,7 +21,7 @@ export type AuditDetails = {
 };
 
 export type AuditEvent = keyof AuditDetails;
-export type SignInMethod = 'password' | 'passkey' | 'backup-code';
+type SignInMethod = 'password' | 'passkey' | 'backup-code';
 
 /** Writes one audit row; call it with the context of the transaction that does what it records. */
 export const record = async <E extends AuditEvent>(

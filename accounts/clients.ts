@@ -11,7 +11,7 @@ export type Client = { readonly registration: Registration; readonly secrets: re
 type StoredSecret = { hash: string; created_at: string };
 
 /** Processes wait for this to read the registrations anew. */
-export const REGISTRATIONS_CHANNEL = 'registrations';
+const REGISTRATIONS_CHANNEL = 'registrations';
 
 /** Old and new: a service changes its secret without a moment in which neither works. */
 const SECRETS_AT_ONCE = 2;
@@ -25,7 +25,7 @@ export const newClientSecret = (): Secret =>
   );
 
 /** The stored form of a client secret. It has 256 random bits, so a fast hash is as good as a slow one. */
-export const hashSecret = (secret: Secret): string =>
+const hashSecret = (secret: Secret): string =>
   `sha256:${createHash('sha256').update(secret.reveal(), 'utf8').digest('base64url')}`;
 
 /** Whether a presented secret is one of the hashed ones; takes the same time for every wrong one. */

@@ -5,7 +5,7 @@ import { type EmailAddress, emailIndex } from './email.ts';
 import * as notices from './notices.ts';
 
 /** Subject and text of a mail in the citizen's language. */
-export type MailText = { readonly subject: string; readonly text: string };
+type MailText = { readonly subject: string; readonly text: string };
 
 /** What the mails say: to an address without an account, and to one that has an account already. */
 export type CodeTexts = {

@@ -1,6 +1,6 @@
 /** ASVS 5.0 6.2.1 and NIST SP 800-63B-4 §3.1.1.2: as the only factor 15; long enough for any passphrase. Code points. */
-export const MIN_PASSWORD_LENGTH = 15;
-export const MAX_PASSWORD_LENGTH = 128;
+const MIN_PASSWORD_LENGTH = 15;
+const MAX_PASSWORD_LENGTH = 128;
 
 export type PasswordVerdict = 'ok' | 'too-short' | 'too-long' | 'too-common';
 

@@ -19,7 +19,7 @@ const DEFAULTS: HashingSettings = {
   passes: 2,
 };
 
-export type HashingStats = {
+type HashingStats = {
   /** Process ids of those that are up. */
   readonly processes: readonly number[];
   readonly running: number;
