@@ -1,6 +1,6 @@
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 
-export type { Adapter, AdapterPayload } from 'oidc-provider';
+export type { AdapterPayload } from 'oidc-provider';
 
 /** Where a model lives: tokens outlast a crash, fleeting artifacts cost a retry, a mark only says "seen". */
 export type Kind = 'lasting' | 'fleeting' | 'grant' | 'session' | 'mark';

@@ -167,5 +167,3 @@ export const createWrites = (
     isFresh: (row: SessionRow): boolean => now().getTime() - row.savedAt.getTime() < SESSION_SAVE_SECONDS * 1000,
   };
 };
-
-export type Writes = ReturnType<typeof createWrites>;

@@ -134,10 +134,14 @@ export const declareGrantSuite = (open: () => Promise<StoreFixture>): void => {
     const id = token();
     const adapter = store.adapterFor('DeviceCode');
     await adapter.upsert(id, payloadOf('DeviceCode', id, { userCode: 'ABCDEFGH' }), TTL);
+    let reading = 2;
+    const { promise: bothHaveRead, resolve } = Promise.withResolvers<void>();
     const approve = (accountId: string): Promise<void> =>
       store.inRequest(async () => {
         const found = (await adapter.findByUserCode('ABCDEFGH')) as AdapterPayload;
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        reading -= 1;
+        if (reading === 0) resolve();
+        await bothHaveRead;
         await adapter.upsert(id, { ...found, accountId }, TTL);
       });
     const { won, lost } = await outcomes([approve(randomUUID()), approve(randomUUID())]);

@@ -81,8 +81,7 @@ export const declareSessionSuite = (open: () => Promise<StoreFixture>): void => 
     const session = await newSession(store);
     const accountId = randomUUID();
     const tabs = Array.from({ length: 6 }, (_, tab) => ({ id: token(), client: `service${tab}` }));
-    const begun: (() => void)[] = [];
-    const allRead = new Promise<void>((resolve) => begun.push(resolve));
+    const { promise: allHaveRead, resolve } = Promise.withResolvers<void>();
     let reading = tabs.length;
     const { won, lost } = await outcomes(
       tabs.map(({ id, client }) =>
@@ -90,8 +89,8 @@ export const declareSessionSuite = (open: () => Promise<StoreFixture>): void => 
           rotateTo: id,
           meanwhile: () => {
             reading -= 1;
-            if (reading === 0) for (const resolve of begun) resolve();
-            return allRead;
+            if (reading === 0) resolve();
+            return allHaveRead;
           },
         }),
       ),
