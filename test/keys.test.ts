@@ -39,7 +39,15 @@ test('a key ring is refused with all its faults at once, none of which quotes a 
 
 test('a key must be exactly 32 bytes of canonical base64url', (t) => {
   const ring = JSON.parse(newKeyRing());
-  for (const wrong of ['', ring.index.slice(1), `${ring.index}=`, `${ring.index}A`, ring.index.replace(/.$/, '_'), 7, null]) {
+  for (const wrong of [
+    '',
+    ring.index.slice(1),
+    `${ring.index}=`,
+    `${ring.index}A`,
+    ring.index.replace(/.$/, '_'),
+    7,
+    null,
+  ]) {
     if (wrong === ring.index) continue;
     t.true('faults' in parseKeyRing(JSON.stringify({ ...ring, index: wrong })), String(wrong));
   }
