@@ -33,12 +33,12 @@ export const startPage = (shell: Shell, registrations: readonly Registration[], 
     wide: true,
     body: html`<p class="kern-body kern-body--large">${t.lead}</p>
     ${groups.length === 0 && html`<p class="kern-body">${t.empty}</p>`}
-    ${groups.map(
-      ({ name, services }) => html`<section class="ss-group">
+    <div class="ss-groups">${groups.map(
+      ({ name, services }) => html`<section class="ss-group ${services.length > 1 && 'ss-group--wide'}">
       <h2 class="kern-heading-small">${name}</h2>
       <ul class="ss-cards">${services.map(({ registration, address }) => card(shell, registration, address ?? '/'))}</ul>
     </section>`,
-    )}
+    )}</div>
     <section class="ss-aside">
       <h2 class="kern-heading-small">${t.privacyTitle}</h2>
       <p class="kern-body">${t.privacy}</p>

@@ -3,8 +3,6 @@
 const { startAuthentication, startRegistration, browserSupportsWebAuthn, browserSupportsWebAuthnAutofill } =
   globalThis.SimpleWebAuthnBrowser;
 
-const ABORTED_BY_US = 'ERROR_CEREMONY_ABORTED';
-
 /** Asks the server for the options of one new ceremony. */
 async function begin(place) {
   const token = place.querySelector('input[name=token]').value;
@@ -49,13 +47,12 @@ function offer(place) {
   });
 }
 
-/** Offers passkeys in the identifier field; waits silently until the citizen picks one. */
+/** Offers passkeys in the identifier field; waits silently until the citizen picks one, or does something else. */
 async function autofill(place) {
-  if (!(await browserSupportsWebAuthnAutofill())) return;
   try {
-    await run(place, { useBrowserAutofill: true });
-  } catch (error) {
-    if (error?.code !== ABORTED_BY_US) console.warn('passkey autofill ended', error?.name);
+    if (await browserSupportsWebAuthnAutofill()) await run(place, { useBrowserAutofill: true });
+  } catch {
+    // Ended by the button, or refused by the browser: the page has the button and the password as well.
   }
 }
 
