@@ -5,10 +5,12 @@ const NODE_MAJOR = 26;
 /** npm hands Ctrl-C on to its child, which the terminal has told already: that is one press. */
 const SAME_PRESS_MS = 700;
 
+const KEEP_ALIVE_MS = 3_600_000;
+
 const run = async (): Promise<void> => {
   const { readOptions } = await import('./options.ts');
-  const { startSandbox } = await import('./sandbox.ts');
   const options = readOptions(process.env, process.argv.slice(2));
+  const { startSandbox } = await import('./sandbox.ts');
 
   let stopRequestedAt: number | undefined;
   const requested = Promise.withResolvers<void>();
@@ -21,6 +23,8 @@ const run = async (): Promise<void> => {
     });
   }
 
+  // While things start and stop, nothing else may be there that keeps the process going.
+  setInterval(() => {}, KEEP_ALIVE_MS);
   const sandbox = await startSandbox(options);
   console.log(sandbox.summary);
   const why = await Promise.race([
