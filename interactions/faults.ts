@@ -5,7 +5,7 @@ import type { Fault } from './progress.ts';
 const TIME_ZONE = 'Europe/Berlin';
 
 /** A time of day as a citizen reads it. */
-export const timeOfDay = (at: Date, language: Language): string =>
+const timeOfDay = (at: Date, language: Language): string =>
   new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, {
     timeZone: TIME_ZONE,
     hour: '2-digit',

@@ -38,10 +38,10 @@ const PERMISSIONS_POLICY = [
 ].join(', ');
 
 /** How many forms one address (IPv6: one prefix) may send. Whole libraries and mobile networks share an address. */
-export const FORMS_PER_ADDRESS = { limit: 600, windowSeconds: 300 } as const;
+const FORMS_PER_ADDRESS = { limit: 600, windowSeconds: 300 } as const;
 
 /** The headers that every page has; for pages outside of this folder too. */
-export const setPageHeaders = (ctx: Koa.Context): void => {
+const setPageHeaders = (ctx: Koa.Context): void => {
   ctx.set('Content-Security-Policy', CONTENT_SECURITY_POLICY);
   ctx.set('Permissions-Policy', PERMISSIONS_POLICY);
   ctx.set('Referrer-Policy', 'no-referrer');

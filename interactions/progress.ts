@@ -3,7 +3,7 @@ import type { AccountId } from '../accounts/ids.ts';
 import type { FleetingStore } from '../adapters/oidc-store.ts';
 
 /** What a citizen has proven in this sign-in: whose account, by which means (`amr`, RFC 8176), when (epoch seconds). */
-export type Evidence = { readonly account: AccountId; readonly amr: readonly string[]; readonly at: number };
+type Evidence = { readonly account: AccountId; readonly amr: readonly string[]; readonly at: number };
 
 /** An account in the making. It holds no credential: the account is created in the request that brings the credential. */
 export type Draft = {
@@ -19,7 +19,7 @@ export type Draft = {
 };
 
 /** Shown once, right after the account was created. */
-export type Welcome = { readonly kennung: string; readonly backupCodes?: readonly string[] };
+type Welcome = { readonly kennung: string; readonly backupCodes?: readonly string[] };
 
 /** A mistake to be told on the next page; a code and not a text, so that it is told in the language of that page. */
 export type Fault = {
@@ -31,7 +31,7 @@ export type Fault = {
   readonly until?: string;
 };
 
-export type FaultCode =
+type FaultCode =
   | 'identifier-missing'
   | 'password-missing'
   | 'sign-in-wrong'

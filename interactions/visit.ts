@@ -9,7 +9,6 @@ import type { Registration } from '../accounts/town.ts';
 import type { PageDeps } from './deps.ts';
 import type { PageError } from './errors.view.ts';
 import type { Form } from './form.ts';
-import type { Html } from './html.ts';
 import { shellOf } from './http.ts';
 import { inLanguage, textsIn } from './language.ts';
 import type { Shell } from './layout.view.ts';
@@ -73,8 +72,6 @@ export const faulty = (faults: Flash['faults'] & object, values: Record<string, 
   go: 'on',
   flash: { faults, values },
 });
-
-export type { Html };
 
 const expired = (detail: string): PageError => ({
   kind: 'expired',

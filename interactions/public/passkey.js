@@ -10,8 +10,10 @@ async function begin(place) {
     method: 'POST',
     body: new URLSearchParams({ token }),
     credentials: 'same-origin',
-    redirect: 'error',
+    redirect: 'manual',
   });
+  // Another page is due by now, for example because of another tab.
+  if (answer.type === 'opaqueredirect') globalThis.location.reload();
   if (!answer.ok) throw new Error(`options: ${answer.status}`);
   return answer.json();
 }

@@ -20,7 +20,7 @@ const NAMES = [
 ] as const;
 
 /** The attributes that the missing claims are made from and that the account lacks, in the order of the page. */
-export const missingAttributes = async (visit: Visit): Promise<AttributeName[]> => {
+const missingAttributes = async (visit: Visit): Promise<AttributeName[]> => {
   if (visit.account === undefined) return [];
   const known = await read(visit.domain, visit.account.id);
   const wanted = new Set(visit.needs.missing.flatMap((claim) => CLAIM_CATALOGUE[claim]?.from ?? []));
