@@ -95,7 +95,13 @@ const signalAll = async (signal: 'SIGSTOP' | 'SIGCONT'): Promise<void> => {
   const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=', '--ppid', String(parent)]).catch(() => ({
     stdout: '',
   }));
-  for (const pid of [parent, ...stdout.split(/\s+/).filter(Boolean).map(Number)]) process.kill(pid, signal);
+  for (const pid of [parent, ...stdout.split(/\s+/).filter(Boolean).map(Number)]) {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // ended meanwhile
+    }
+  }
 };
 
 const main = async (): Promise<void> => {

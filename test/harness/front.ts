@@ -67,7 +67,10 @@ export const startFront = async (names: readonly string[]): Promise<Front> => {
         );
         hop.on('error', () => (res.headersSent ? res.destroy() : res.writeHead(502).end()));
         res.on('close', () => hop.destroy());
-        req.pipe(hop);
+        // The whole body first, as proxies do: an answer before its end would be lost with the broken connection.
+        const body: Buffer[] = [];
+        req.on('data', (chunk: Buffer) => body.push(chunk));
+        req.on('end', () => hop.end(Buffer.concat(body)));
       };
       listeners.set(host, pass);
       fallback ??= pass; // an unknown Host reaches the provider, as with a proxy's default server

@@ -89,12 +89,12 @@ export class Visitor {
     const options: RequestOptions = {
       method,
       agent: false,
+      servername: url.hostname,
       timeout: timeoutMs,
       headers: {
         'accept-language': 'de',
         accept: 'text/html',
         ...(body instanceof URLSearchParams && { 'content-type': 'application/x-www-form-urlencoded' }),
-        ...(method !== 'GET' && { origin: url.origin }),
         ...(cookie !== '' && { cookie }),
         ...headers,
       },
@@ -153,7 +153,11 @@ export class Visitor {
   async #fillIn(form: Form, values: Record<string, string>, wanted?: (to: URL) => boolean): Promise<Answer> {
     const fields = form.fields.filter(([name]) => values[name] === undefined);
     const body = new URLSearchParams([...fields, ...Object.entries(values)]);
-    if (form.method === 'POST') return this.follow(await this.send(form.action, { method: 'POST', body }), wanted);
+    if (form.method === 'POST')
+      return this.follow(
+        await this.send(form.action, { method: 'POST', body, headers: { origin: form.action.origin } }),
+        wanted,
+      );
     const action = new URL(form.action);
     action.search = body.toString();
     return this.open(action, wanted);
