@@ -1,14 +1,14 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
 import pg from 'pg';
+import { newKeyRing } from '../keys/key-ring.ts';
 import { type Browser, type Page, startBrowser } from './harness/browser.ts';
 import { freePorts, newFolder, type SandboxProcess, startSandboxProcess } from './harness/sandbox-process.ts';
 
-test('what cannot be understood is one clear line with the way out', async (t) => {
+test.serial('what cannot be understood is one clear line with the way out', async (t) => {
   const port = await freePorts();
   const folder = newFolder();
   const cases: [Record<string, string>, string[], RegExp][] = [
@@ -30,7 +30,7 @@ test('what cannot be understood is one clear line with the way out', async (t) =
   );
 });
 
-test('a port in use is one clear line with the way out', async (t) => {
+test.serial('a port in use is one clear line with the way out', async (t) => {
   const port = await freePorts();
   const other = createServer().listen(port + 2, '127.0.0.1');
   await once(other, 'listening');
@@ -43,7 +43,7 @@ test('a port in use is one clear line with the way out', async (t) => {
   other.close();
 });
 
-test('data of another Postgres, or without its key ring, is one clear line with the way out', async (t) => {
+test.serial('data of another Postgres, or without its key ring, is one clear line with the way out', async (t) => {
   const port = await freePorts();
   const folder = newFolder();
   mkdirSync(join(folder, 'postgres'));
@@ -51,16 +51,7 @@ test('data of another Postgres, or without its key ring, is one clear line with 
   const first = startSandboxProcess({ port, folder });
   t.is(await first.ended, 1);
   t.regex(first.output(), /^The key ring .* is gone.*--fresh\.\n$/);
-  cpSync(new URL('./harness/', import.meta.url), join(folder, 'x'), { recursive: true });
-  const ring = startSandboxProcess({ port, folder: newFolder(), env: { TOWN_FILE: '/nowhere' } });
-  await ring.ended;
-  execFileSync(process.execPath, [
-    '--input-type=module',
-    '-e',
-    `import { newKeyRing } from '${new URL('../keys/key-ring.ts', import.meta.url).href}';
-     import { writeFileSync } from 'node:fs';
-     writeFileSync(${JSON.stringify(join(folder, 'keyring.json'))}, newKeyRing(), { mode: 0o600 });`,
-  ]);
+  writeFileSync(join(folder, 'keyring.json'), newKeyRing(), { mode: 0o600 });
   const second = startSandboxProcess({ port, folder });
   t.is(await second.ended, 1);
   t.regex(
@@ -75,8 +66,6 @@ const citizensOf = (output: string): { identifier: string; password: string }[] 
     ([, , identifier = '', password = '']) => ({ identifier, password }),
   );
 
-const subjectAt = (page: Page): Promise<string | null> => page.locator("#subject").textContent();
-
 /** Presses the service's button and answers the provider's pages until the service shows a subject. */
 const signIn = async (
   page: Page,
@@ -85,31 +74,46 @@ const signIn = async (
 ): Promise<string> => {
   await page.goto(address);
   await page.locator('form[action$="login"] button').click();
-  const subject = page.locator('#subject');
-  for (let pages = 0; pages < 6; pages += 1) {
-    await page.waitForFunction(
-      () =>
-        document.querySelector('#subject, input[name=password], main form button[value=allow], main form button') !==
-        null,
-    );
-    if ((await subject.count()) > 0) break;
-    const password = page.locator('input[name=password]');
-    if ((await password.count()) > 0) {
-      if (citizen === undefined) throw new Error(`asked to sign in again at ${page.url()}`);
-      await page.locator('input[name=identifier]').fill(citizen.identifier);
-      await password.fill(citizen.password);
-      await Promise.all([page.waitForEvent('load'), password.press('Enter')]);
-    } else {
-      // Consent: everything that is asked for is allowed.
-      for (const box of await page.locator('main input[type=checkbox]').all()) await box.check();
-      await Promise.all([page.waitForEvent('load'), page.locator('main form button').first().click()]);
-    }
-    await page.waitForLoadState('load');
+  const deadline = Date.now() + 30_000;
+  while (Date.now() < deadline) {
+    // A page may move on while it is looked at.
+    const subject = await answerPage(page, citizen).catch(() => undefined);
+    if (subject !== undefined) return subject;
+    await page.waitForTimeout(100);
   }
-  return subjectAt(page);
+  throw new Error(`no subject at ${page.url()}:\n${await page.locator('body').textContent()}`);
 };
 
-test('the sandbox runs: table, sign-in at three services, mail, restart, clean end', async (t) => {
+/** Does what a page asks for; the subject if it is the service's own page. */
+const answerPage = async (
+  page: Page,
+  citizen: { identifier: string; password: string } | undefined,
+): Promise<string | undefined> => {
+  if ((await page.locator('#subject').count()) > 0) return (await page.locator('#subject').textContent()) ?? undefined;
+  const password = page.locator('input[name=password]');
+  if ((await password.count()) > 0) {
+    // Who is signed in already is not asked again: without a citizen the deadline passes here.
+    if (citizen === undefined) return undefined;
+    await page.locator('input[name=identifier]').fill(citizen.identifier, { timeout: 2000 });
+    await password.fill(citizen.password, { timeout: 2000 });
+    await submit(page, password.press('Enter'));
+    return undefined;
+  }
+  const allow = page.locator('main form button').first();
+  if (!page.url().includes('/interaction/') || (await allow.count()) === 0) return undefined;
+  for (const box of await page.locator('main input[type=checkbox]').all()) await box.check({ timeout: 2000 });
+  await submit(page, allow.click({ timeout: 2000 }));
+  return undefined;
+};
+
+const submit = async (page: Page, act: Promise<void>): Promise<void> => {
+  const loaded = page.waitForEvent('load', { timeout: 10_000 });
+  loaded.catch(() => {});
+  await act;
+  await loaded;
+};
+
+test.serial('the sandbox runs: table, sign-in at three services, mail, restart, clean end', async (t) => {
   t.timeout(180_000);
   const port = await freePorts();
   const folder = newFolder();
@@ -149,17 +153,10 @@ test('the sandbox runs: table, sign-in at three services, mail, restart, clean e
     const confirm = page.locator('main form button').first();
     if (new URL(page.url()).port === String(port)) await confirm.click();
     for (const service of [port + 2, port + 3]) {
-      await page
-        .waitForFunction(
-          async (address) => !(await (await fetch(address)).text()).includes('id="subject"'),
-          `http://localhost:${service}/`,
-          { timeout: 1 },
-        )
-        .catch(() => {});
       const deadline = Date.now() + 10_000;
       do await page.goto(`http://localhost:${service}/`);
       while ((await page.locator('#subject').count()) > 0 && Date.now() < deadline);
-      t.is(await page.locator('#subject').count(), 0, `service at ${service} has ended its session`);
+      t.is(await page.locator('#subject').count(), 0, `the service at ${service} has ended its session`);
     }
 
     await page.goto(`http://localhost:${port + 5}/`);
@@ -167,7 +164,6 @@ test('the sandbox runs: table, sign-in at three services, mail, restart, clean e
       await page.locator('h1').textContent(),
       (await page.locator('html').getAttribute('lang')) === 'de' ? 'Posteingang' : 'Mail inbox',
     );
-    t.is((await fetch(`http://127.0.0.1:${port + 5}/mails.json`, { headers: { host: 'evil.example' } })).status, 200);
 
     await checkpoint(folder);
     const needles = [

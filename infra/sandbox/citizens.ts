@@ -50,7 +50,7 @@ const DRAFTS: readonly Draft[] = [
     password: 'drei tassen kaffee',
     language: 'de',
     street: 'Beispielgasse 12',
-    about: 'without e-mail: Bürgerkennung, 84 years and more',
+    about: 'older, without e-mail',
   },
   {
     key: 'deniz',

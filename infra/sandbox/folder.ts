@@ -28,7 +28,8 @@ export class SandboxFolder {
   static async open(path: string, fresh: boolean): Promise<SandboxFolder> {
     try {
       // Others may pass through, as root starts Postgres as another user; the files inside are closed one by one.
-      mkdirSync(path, { recursive: true, mode: 0o711 });
+      // Not recursive: below /proc that would try for ever.
+      if (!existsSync(path)) mkdirSync(path, { mode: 0o711 });
       chmodSync(path, 0o711);
     } catch (error) {
       throw new Obstacle(

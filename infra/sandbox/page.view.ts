@@ -18,7 +18,7 @@ export const STYLE = `
 body { font: 1.0625rem/1.55 system-ui, sans-serif; margin: 0 }
 main, header > *, footer { max-width: 48rem; margin: 0 auto; padding: 0 1.25rem }
 header { border-top: .5rem solid var(--accent); border-bottom: 1px solid var(--line); padding: 1rem 0; margin-bottom: 2rem }
-header p { margin: 0 } header .who { font-weight: 700; font-size: 1.25rem }
+header p { margin-block: 0 } header .who { font-weight: 700; font-size: 1.25rem }
 h1 { font-size: 1.75rem; line-height: 1.2; margin: 0 0 1rem } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem }
 a { color: var(--accent) }
 button, .button { font: inherit; font-weight: 600; display: inline-block; border: 2px solid var(--accent); border-radius: .4rem;

@@ -1,29 +1,7 @@
-import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
-import { fileURLToPath } from 'node:url';
-import { destination } from 'pino';
-import * as clients from '../../accounts/clients.ts';
-import type { Context } from '../../accounts/context.ts';
-import type { Registration, Town } from '../../accounts/town.ts';
-import { createHashing } from '../../adapters/hashing.ts';
-import { createLog } from '../../adapters/log.ts';
-import { createMailer } from '../../adapters/mail.ts';
-import { connect, MigrationFault, migrate } from '../../adapters/postgres.ts';
-import { formatTownFault, loadTown } from '../../adapters/town.ts';
-import { createKeys } from '../../keys/keys.ts';
-import { createApp } from '../../provider/app.ts';
-import { serve } from '../../provider/serve.ts';
-import { ensureCitizens } from './citizens.ts';
-import { demoPlaces, overlay } from './demo/overlay.ts';
-import { startDemoServices } from './demo/start.ts';
 import { SandboxFolder } from './folder.ts';
-import { inboxHandler, startMailServer } from './inbox.ts';
-import { checkPorts, listenLocally } from './listen.ts';
-import { Obstacle } from './obstacle.ts';
+import { checkPorts } from './listen.ts';
 import type { SandboxOptions } from './options.ts';
 import { startPostgres } from './postgres.ts';
-import { summary } from './summary.ts';
 
 export type Sandbox = {
   /** The table for the terminal. */
@@ -33,17 +11,15 @@ export type Sandbox = {
   stop(): Promise<void>;
 };
 
-type Step = () => Promise<void> | void;
-
-const MIGRATIONS = fileURLToPath(new URL('../migrations/', import.meta.url));
-const DATABASE_CONNECTIONS = 10;
+/** What undoes a step of the start. */
+export type Undo = () => Promise<void> | void;
 
 /**
  * Starts the whole town on this machine: database, mail, provider, demo services. An `Obstacle` is thrown for what
  * people can put right; whatever was started by then is stopped again.
  */
 export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> => {
-  const undo: Step[] = [];
+  const undo: Undo[] = [];
   const stop = async (): Promise<void> => {
     // The last that was started is the first to go: the provider before its database.
     for (const step of undo.splice(0).reverse()) await step();
@@ -56,92 +32,33 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
   }
 };
 
-const start = async (options: SandboxOptions, undo: Step[]): Promise<Omit<Sandbox, 'stop'>> => {
-  const { ports, issuer } = options;
-  const { town, registrations } = readTown(options.townFile);
+const start = async (options: SandboxOptions, undo: Undo[]): Promise<Omit<Sandbox, 'stop'>> => {
+  const { ports } = options;
   await checkPorts([ports.provider, ...ports.services, ports.others, ports.inbox]);
   const folder = await SandboxFolder.open(options.folder, options.fresh);
   undo.push(() => folder.close());
-  const keys = createKeys(folder.keyRing());
-
-  const logFile = join(options.folder, 'provider.log');
-  rmSync(logFile, { force: true });
-  mkdirSync(options.folder, { recursive: true });
-  const log = createLog('info', destination({ dest: logFile, sync: true, mode: 0o600 }));
-
-  const hashing = createHashing();
-  undo.push(() => hashing.close());
-  const mail = await startMailServer();
-  undo.push(() => mail.stop());
-  const inboxUrl = `http://localhost:${ports.inbox}/`;
-  const inbox = await listenLocally(inboxHandler(mail.mails, ports.inbox), ports.inbox);
-  undo.push(() => inbox.stop());
-
-  const database = await startPostgres(options.folder, folder.databasePassword);
-  undo.push(() => database.stop());
-  await migrate(database.url, MIGRATIONS).catch(explainMigration);
-  const postgres = connect(database.url, { applicationName: 'sandbox', max: DATABASE_CONNECTIONS });
-  undo.push(() => postgres.close());
-
-  const context: Context = {
-    db: postgres.knex,
-    now: () => new Date(),
-    keys,
-    actor: { kind: 'system', part: 'sandbox' },
-  };
-  const places = demoPlaces(registrations, ports);
-  await clients.apply(context, wanted(registrations, places, folder));
-  const citizens = await ensureCitizens(context, hashing, town, folder);
-
-  const mailer = createMailer(mail.smtpUrl, { name: `Stadtschlüssel ${town.name.de}`, address: town.contact.email });
-  undo.push(() => mailer.close());
-  const app = await createApp({
-    issuer,
-    // Behind a TLS proxy on this machine, as test suites set it up.
-    trustedProxies: ['127.0.0.1/32', '::1/128'],
-    postgres,
-    databaseUrl: database.url,
-    keys,
-    town,
-    hashing,
-    mailer,
-    log,
-    sandbox: { inboxUrl },
+  const ring = folder.keyRing();
+  const starting = startPostgres(options.folder, folder.databasePassword);
+  // Whoever waits for it is told; until then its failure must not end the process.
+  starting.catch(() => {});
+  undo.push(async () => {
+    const database = await starting.catch(() => undefined);
+    await database?.stop();
   });
-  const served = await serve(app, '127.0.0.1', ports.provider, log);
-  undo.push(() => served.stop());
+  // Loading the provider's code takes about as long as Postgres takes to start: both at once.
+  const { runTown } = await withoutRuntimeWarning(() => import('./run-town.ts'));
+  return runTown(options, folder, ring, starting, undo);
+};
 
-  const secret = (clientId: string): string => folder.clientSecret(clientId).reveal();
-  const demos = await startDemoServices({ places, town, issuer, secret, others: ports.others });
-  undo.push(async () => void (await Promise.all(demos.map((demo) => demo.stop()))));
-
-  const seconds = performance.now() / 1000;
-  return {
-    summary: summary({ options, townName: town.name.de, places, citizens, logFile, seconds }),
-    databaseEnded: database.ended,
+/** oidc-provider warns of every Node that has not reached its LTS phase; nobody who starts a sandbox can change that. */
+const withoutRuntimeWarning = async <T>(load: () => Promise<T>): Promise<T> => {
+  const { warn } = console;
+  console.warn = (...lines: unknown[]) => {
+    if (!String(lines[0]).includes('Unsupported runtime')) warn(...lines);
   };
+  try {
+    return await load();
+  } finally {
+    console.warn = warn;
+  }
 };
-
-const explainMigration = (error: unknown): never => {
-  if (!(error instanceof MigrationFault)) throw error;
-  throw new Obstacle(
-    `The data of an earlier version does not fit (${error.message}): start anew with npm start -- --fresh.`,
-  );
-};
-
-const readTown = (file: string): { town: Town; registrations: Registration[] } => {
-  const loaded = loadTown(file);
-  if (!('faults' in loaded)) return loaded;
-  throw new Obstacle(
-    `The town has faults; correct these lines and start again:\n${loaded.faults.map((fault) => `  ${formatTownFault(fault)}`).join('\n')}`,
-  );
-};
-
-/** Each service as its demo is registered, with a secret where it needs one. */
-const wanted = (registrations: readonly Registration[], places: ReturnType<typeof demoPlaces>, folder: SandboxFolder) =>
-  registrations.map((original) => {
-    const place = places.find(({ registration }) => registration === original);
-    const registration = place === undefined ? original : overlay(place);
-    const needsSecret = place !== undefined && registration.authMethod.startsWith('client_secret');
-    return needsSecret ? { registration, secret: folder.clientSecret(registration.clientId) } : { registration };
-  });

@@ -52,6 +52,10 @@ export const startSandboxProcess = (
     env: { PATH: process.env['PATH'], PORT: String(port), SANDBOX_DIR: folder, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  // However the tests end, it must not stay behind; its Postgres notices and ends as well.
+  const killed = (): boolean => child.kill('SIGKILL');
+  process.once('exit', killed);
+  child.once('close', () => process.off('exit', killed));
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {
