@@ -21,7 +21,6 @@ export type SigningKey = {
 /** Processes wait for this to read the signing keys anew. */
 export const SIGNING_KEYS_CHANNEL = 'signing_keys';
 
-const ALGORITHMS: readonly SigningAlgorithm[] = ['ES256'];
 const PURPOSE = 'signing key';
 /** The order in which keys are published: oidc-provider signs with the first that fits. */
 const ORDER = { current: 0, next: 1, retired: 2 } as const;
@@ -56,13 +55,13 @@ const create = async (ctx: Context, alg: SigningAlgorithm): Promise<void> => {
  * Creates the keys that time demands and destroys those that no token needs any more. May be called by every process at
  * any time: one does the work, and all are told if something changed.
  */
-export const ensure = (ctx: Context): Promise<void> =>
+export const ensure = (ctx: Context, algorithms: readonly SigningAlgorithm[] = ['ES256']): Promise<void> =>
   inTransaction(ctx, async (tx) => {
     await tx.db.raw("SELECT pg_advisory_xact_lock(hashtext('signing keys'))");
     const stored = await rows(tx);
     const now = tx.now();
     let changed = false;
-    for (const alg of ALGORITHMS) {
+    for (const alg of algorithms) {
       const all = stored.filter((row) => row.alg === alg);
       if (needsNewSigningKey(all, now)) {
         await create(tx, alg);

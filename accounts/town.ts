@@ -61,6 +61,8 @@ export type Registration = {
   readonly refreshTokens: boolean;
   /** Citizens without e-mail are told so before they go on. */
   readonly needsEmail: boolean;
+  /** Registered itself in a sandbox: gets what the account has, and nothing is asked of the citizen for it. */
+  readonly trial?: boolean;
   /** `until` is a day, YYYY-MM-DD. */
   readonly pkceExemption?: { readonly reason: string; readonly until: string };
   /** Exact origins of single-page apps. */

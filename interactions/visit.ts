@@ -114,7 +114,9 @@ const loadNeeds = async (
     param(interaction, 'scope') ?? '',
     param(interaction, 'claims'),
   );
-  const required = registration.claims.filter((use) => use.required).map((use) => use.claim);
+  // A trial gets what there is: a test suite cannot be asked for a date of birth.
+  const mandatory = registration.trial === true ? [] : registration.claims.filter((use) => use.required);
+  const required = mandatory.map((use) => use.claim);
   // A required address can only be given by proving it, not typed in like a name.
   const needsEmail =
     registration.needsEmail || requested.some((claim) => claim === 'email' && required.includes(claim));

@@ -3,8 +3,10 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jo
 /** `next` is published and not yet used, `current` signs, `retired` only verifies, `gone` is no longer published. */
 export type SigningKeyState = 'next' | 'current' | 'retired' | 'gone';
 
-/** Algorithms that new signing keys may have (TR-02102-1: ECC of at least 250 bits). */
-export type SigningAlgorithm = 'ES256';
+/** Algorithms that new signing keys may have (TR-02102-1: ECC of at least 250 bits, RSA of at least 3000). */
+export type SigningAlgorithm = 'ES256' | 'RS256';
+
+const RSA_BITS = 3072;
 
 export type SigningKeyTimes = { readonly createdAt: Date; readonly revokedAt?: Date | null };
 
@@ -80,7 +82,7 @@ export const needsNewSigningKey = (
 export const newSigningKey = async (
   alg: SigningAlgorithm,
 ): Promise<{ kid: string; alg: SigningAlgorithm; publicJwk: JWK; privateJwk: JWK }> => {
-  const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
+  const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true, modulusLength: RSA_BITS });
   const kid = await calculateJwkThumbprint(publicKey);
   const common = { kid, alg, use: 'sig' };
   return {

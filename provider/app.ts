@@ -4,6 +4,7 @@ import type { AdapterFactory, Provider } from 'oidc-provider';
 import type { Logger } from 'pino';
 import type { Context } from '../accounts/context.ts';
 import type { PasswordHashing } from '../accounts/passwords.ts';
+import * as retention from '../accounts/retention.ts';
 import type { Town } from '../accounts/town.ts';
 import type { Mailer } from '../adapters/mail.ts';
 import { createPostgresStore } from '../adapters/oidc-store-postgres.ts';
@@ -19,6 +20,7 @@ import { createGuard } from './guard.ts';
 import { deliverLogouts, queueBackchannelLogout } from './logout.ts';
 import { createLogoutPages } from './logout-pages.ts';
 import { leaveForm, securityHeaders } from './navigation.ts';
+import { postToGet } from './post-requests.ts';
 import { Registrations } from './registrations.ts';
 import { providerAdapter } from './storage.ts';
 
@@ -60,10 +62,11 @@ export async function createApp(deps: AppDeps): Promise<App> {
   await registrations.load();
 
   const errors = createErrors({ town, log, sandbox: deps.sandbox });
-  const adapter: AdapterFactory = (model) => providerAdapter(model, store, registrations);
+  const adapter: AdapterFactory = (model) => providerAdapter(model, store, registrations, context);
   const current = new CurrentProvider({
     issuer,
     context,
+    algorithms: deps.sandbox === undefined ? ['ES256'] : ['ES256', 'RS256'],
     configuration: (jwks) =>
       createConfiguration({
         issuer,
@@ -76,6 +79,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
         logoutPages: createLogoutPages({ town, sandbox: deps.sandbox }),
         renderError: errors.render,
         allowPrivateAddresses: deps.sandbox !== undefined,
+        openRegistration: deps.sandbox !== undefined,
       }),
     equip(provider) {
       queueBackchannelLogout(provider, context, () => logouts.wake());
@@ -91,7 +95,10 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const logouts = repeat('logouts', SECOND, log, () => deliverLogouts(current.instance, context(), log));
   const signing = repeat('signing keys', 30 * SECOND, log, () => current.refresh());
   const registered = repeat('registrations', 30 * SECOND, log, () => registrations.load());
-  const purge = repeat('purge', 60 * SECOND, log, () => store.purgeExpired(PURGE_BATCH));
+  const purge = repeat('purge', 60 * SECOND, log, async () => {
+    await store.purgeExpired(PURGE_BATCH);
+    await retention.purgeExpired(context());
+  });
   const tasks = [notices, logouts, signing, registered, purge];
   await current.refresh();
   const listening = await listen(deps.databaseUrl, ['registrations', 'signing_keys'], (channel) => {
@@ -124,6 +131,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
   koa.on('error', (error) => log.error({ err: error }, 'request failed'));
   koa.use(errors.boundary);
   koa.use(pages);
+  koa.use(postToGet);
   koa.use(async (ctx) => {
     ctx.respond = false;
     await current.handler(ctx.req, ctx.res);

@@ -8,6 +8,7 @@ import type { Keys } from '../keys/keys.ts';
 import { findAccount } from './claims.ts';
 import { EXTRA_CLIENT_METADATA } from './client-metadata.ts';
 import { cookieSigning } from './cookie-signing.ts';
+import { registrationFeatures, trialDefaults } from './dynamic-registration.ts';
 import { loadExistingGrant } from './grants.ts';
 import type { LogoutPages } from './logout.ts';
 import { outboundFetch } from './outbound.ts';
@@ -37,6 +38,8 @@ export type ConfigurationParts = {
   renderError: NonNullable<Configuration['renderError']>;
   /** Outbound requests may reach private addresses: only where services live beside the provider. */
   allowPrivateAddresses: boolean;
+  /** Clients may register themselves: only where citizens are fictitious. */
+  openRegistration: boolean;
 };
 
 /** Claims that no scope stands for: they are asked for by the `claims` parameter. */
@@ -44,7 +47,8 @@ const claimsWithoutScope = Object.keys(CLAIM_CATALOGUE).filter(
   (claim) => !Object.values(SCOPE_CLAIMS).some((claims) => claims.includes(claim)),
 );
 
-const organisationOf = (client: Client): string => String(client.organisation);
+const organisationOf = (client: Client): string =>
+  typeof client.organisation === 'string' ? client.organisation : String(client.sectorIdentifier);
 
 const epochSeconds = (): number => Math.floor(Date.now() / 1000);
 
@@ -59,6 +63,8 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
   const { issuer, keys, registrations, context } = parts;
   const secure = issuer.protocol === 'https:';
   const cookie = { httpOnly: true, sameSite: 'lax', secure, signed: true, overwrite: true } as const;
+  // RS256 for clients that register themselves: standard test suites and old libraries know nothing else.
+  const signing = parts.openRegistration ? ([...SIGNING_ALGORITHMS, 'RS256'] as const) : SIGNING_ALGORITHMS;
   const refreshes = (client: Client): boolean => registrations.find(client.clientId)?.refreshTokens === true;
 
   return {
@@ -74,7 +80,9 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     subjectTypes: ['pairwise'],
     // Called without a context for logout tokens: it may depend on nothing but account and client.
     pairwiseIdentifier: (_ctx, account, client) => keys.subject(organisationOf(client), account),
-    sectorIdentifierUriValidate: () => false,
+    // Our own name for an organisation is not fetched; one that a client brought along is.
+    sectorIdentifierUriValidate: (client) =>
+      client.organisation === undefined && client.sectorIdentifierUri !== trialDefaults(issuer).sector_identifier_uri,
     scopes: ['openid', ...Object.keys(SCOPE_CLAIMS)],
     claims: {
       acr: null,
@@ -93,7 +101,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       op_policy_uri: parts.town.pages.privacy,
     },
 
-    clientDefaults: { id_token_signed_response_alg: 'ES256', subject_type: 'pairwise' },
+    clientDefaults: parts.openRegistration ? trialDefaults(issuer) : { id_token_signed_response_alg: 'ES256' },
     extraClientMetadata: { properties: [...EXTRA_CLIENT_METADATA] },
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
     clientBasedCORS: (_ctx, origin, client) =>
@@ -103,7 +111,9 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     enableHttpPostMethods: false,
     pkce: {
       required: (_ctx, client) => {
-        const exemption = registrations.find(client.clientId)?.pkceExemption;
+        const registration = registrations.find(client.clientId);
+        if (registration?.trial === true && client.clientAuthMethod !== 'none') return false;
+        const exemption = registration?.pkceExemption;
         return exemption === undefined || context().now() > new Date(exemption.until);
       },
     },
@@ -112,12 +122,12 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       if (claims.aud !== issuer.origin) throw new errors.InvalidClientAuth('audience (aud) must equal the issuer');
     },
     enabledJWA: {
-      clientAuthSigningAlgValues: [...SIGNING_ALGORITHMS],
-      idTokenSigningAlgValues: [...SIGNING_ALGORITHMS],
-      userinfoSigningAlgValues: [...SIGNING_ALGORITHMS],
+      clientAuthSigningAlgValues: [...signing],
+      idTokenSigningAlgValues: [...signing],
+      userinfoSigningAlgValues: [...signing],
       introspectionSigningAlgValues: [...SIGNING_ALGORITHMS],
       authorizationSigningAlgValues: [...SIGNING_ALGORITHMS],
-      requestObjectSigningAlgValues: [...SIGNING_ALGORITHMS],
+      requestObjectSigningAlgValues: [...signing],
       dPoPSigningAlgValues: ['ES256', 'EdDSA'],
     },
 
@@ -165,6 +175,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       pushedAuthorizationRequests: { enabled: true },
       dPoP: { enabled: true },
       resourceIndicators: { enabled: false },
+      ...(parts.openRegistration && registrationFeatures),
     },
     fetch: outboundFetch(parts.allowPrivateAddresses),
     fetchResponseBodyLimits: { jwks_uri: 64 * 1024, sector_identifier_uri: 64 * 1024 },

@@ -1,7 +1,13 @@
 import * as clients from '../accounts/clients.ts';
 import type { Context } from '../accounts/context.ts';
+import * as dynamicClients from '../accounts/dynamic-clients.ts';
+import { parseClientId } from '../accounts/ids.ts';
 import type { Registration } from '../accounts/town.ts';
 import { type ClientMetadata, clientMetadata } from './client-metadata.ts';
+import { trialMetadata, trialRegistration } from './dynamic-registration.ts';
+
+/** Clients that registered themselves and were looked up lately. */
+const TRIALS_KEPT = 1000;
 
 type Entry = { registration: Registration; metadata: ClientMetadata };
 
@@ -11,6 +17,7 @@ type Entry = { registration: Registration; metadata: ClientMetadata };
  */
 export class Registrations {
   #entries: ReadonlyMap<string, Entry> = new Map();
+  readonly #trials = new Map<string, Entry>();
   readonly #context: () => Context;
   readonly #issuer: URL;
 
@@ -29,8 +36,24 @@ export class Registrations {
     );
   }
 
+  /** A registration in force; of a client that registered itself only after `lookUp`, which every request does first. */
   find(clientId: string): Registration | undefined {
-    return this.#entries.get(clientId)?.registration;
+    return (this.#entries.get(clientId) ?? this.#trials.get(clientId))?.registration;
+  }
+
+  /** Looks a client up that registered itself; always in the database, as another process may have changed it. */
+  async lookUp(clientId: string): Promise<ClientMetadata | undefined> {
+    const id = parseClientId(clientId);
+    const metadata = id && (await dynamicClients.find(this.#context(), id));
+    this.#trials.delete(clientId);
+    if (metadata === undefined) return undefined;
+    const entry = { registration: trialRegistration(metadata), metadata: trialMetadata(metadata) };
+    this.#trials.set(clientId, entry);
+    for (const oldest of this.#trials.keys()) {
+      if (this.#trials.size <= TRIALS_KEPT) break;
+      this.#trials.delete(oldest);
+    }
+    return entry.metadata;
   }
 
   metadata(clientId: string): ClientMetadata | undefined {

@@ -1,27 +1,45 @@
 import type { Adapter } from 'oidc-provider';
+import type { Context } from '../accounts/context.ts';
+import * as dynamicClients from '../accounts/dynamic-clients.ts';
+import { type ClientId, parseClientId } from '../accounts/ids.ts';
 import type { OidcStore } from '../adapters/oidc-store.ts';
 import { available } from './availability.ts';
 import type { Registrations } from './registrations.ts';
 
-/** Registrations come from the town's files through `client apply`; nothing here writes them. */
-const readOnlyClients = (registrations: Registrations): Adapter => {
+const clientIdOf = (id: string): ClientId => {
+  const clientId = parseClientId(id);
+  if (clientId === undefined) throw new TypeError('not a client id of ours');
+  return clientId;
+};
+
+/**
+ * The town's services come from its files and are only read here. Clients that register themselves, where the provider
+ * lets them, are kept beside them.
+ */
+const clientAdapter = (registrations: Registrations, context: () => Context): Adapter => {
   const refuse = async (): Promise<never> => {
-    throw new TypeError('registrations are not written through oidc-provider');
+    throw new TypeError('clients have neither grants nor user codes');
   };
   return {
-    find: async (id) => registrations.metadata(id),
-    upsert: refuse,
+    find: async (id) => registrations.metadata(id) ?? (await available(() => registrations.lookUp(id))),
+    upsert: (id, metadata) =>
+      available(() => dynamicClients.save(context(), clientIdOf(id), { ...metadata, client_id: id })),
+    destroy: (id) => available(() => dynamicClients.remove(context(), clientIdOf(id))),
     findByUserCode: refuse,
     findByUid: refuse,
     consume: refuse,
-    destroy: refuse,
     revokeByGrantId: refuse,
   } as Adapter;
 };
 
 /** The adapter of one model; an outage of the store becomes a 503 instead of a server error. */
-export function providerAdapter(model: string, store: OidcStore, registrations: Registrations): Adapter {
-  if (model === 'Client') return readOnlyClients(registrations);
+export function providerAdapter(
+  model: string,
+  store: OidcStore,
+  registrations: Registrations,
+  context: () => Context,
+): Adapter {
+  if (model === 'Client') return clientAdapter(registrations, context);
   const adapter = store.adapterFor(model);
   return {
     upsert: (id, payload, expiresIn) => available(() => adapter.upsert(id, payload, expiresIn)),

@@ -14,6 +14,7 @@ import { formatTownFault, loadTown } from '../../adapters/town.ts';
 import type { KeyRing } from '../../keys/key-ring.ts';
 import { createKeys } from '../../keys/keys.ts';
 import { createApp } from '../../provider/app.ts';
+import { TRIAL_ORGANISATION } from '../../provider/dynamic-registration.ts';
 import { serve } from '../../provider/serve.ts';
 import { ensureCitizens } from './citizens.ts';
 import { demoPlaces, overlay } from './demo/overlay.ts';
@@ -39,7 +40,8 @@ export const runTown = async (
   undo: Undo[],
 ): Promise<Omit<Sandbox, 'stop'>> => {
   const { ports, issuer } = options;
-  const { town, registrations } = readTown(options.townFile);
+  const { town: real, registrations } = readTown(options.townFile);
+  const town: Town = { ...real, organisations: [...real.organisations, TRIAL_ORGANISATION] };
   const keys = createKeys(ring);
   const logFile = join(options.folder, 'provider.log');
   rmSync(logFile, { force: true });

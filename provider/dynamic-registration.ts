@@ -1,0 +1,84 @@
+import { CLAIM_CATALOGUE } from '../accounts/claims.ts';
+import { hashSecret, newClientSecret } from '../accounts/clients.ts';
+import type { DynamicClient } from '../accounts/dynamic-clients.ts';
+import { Secret } from '../accounts/secret.ts';
+import type { Registration, Text } from '../accounts/town.ts';
+import { sectorIdentifierUri } from './client-metadata.ts';
+
+/** The organisation to which clients belong that registered themselves. */
+export const TRIAL_ORGANISATION = { id: 'sandbox', name: { de: 'Testdienste', en: 'Trial services' } } as const;
+
+const PURPOSE: Text = { de: 'Erprobung eines Dienstes', en: 'Trying out a service' };
+const LEGAL_BASIS: Text = { de: 'keine, erfundene Personen', en: 'none, fictitious persons' };
+
+const strings = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+
+const kindOf = (metadata: DynamicClient): Registration['kind'] => {
+  if (metadata['application_type'] === 'native') return 'native';
+  return metadata['token_endpoint_auth_method'] === 'none' ? 'spa' : 'web';
+};
+
+/**
+ * The registration that stands for a client which registered itself. Nobody has examined its purposes, so it may ask for
+ * everything that the account has, and only where the citizens are fictitious.
+ */
+export function trialRegistration(metadata: DynamicClient): Registration {
+  const name = text(metadata['client_name']) ?? metadata.client_id;
+  const redirectUris = strings(metadata['redirect_uris']);
+  const backchannelLogoutUri = text(metadata['backchannel_logout_uri']);
+  const kind = kindOf(metadata);
+  return {
+    clientId: metadata.client_id,
+    organisation: TRIAL_ORGANISATION.id,
+    name: { de: name },
+    description: PURPOSE,
+    kind,
+    redirectUris,
+    postLogoutRedirectUris: strings(metadata['post_logout_redirect_uris']),
+    authMethod: metadata['token_endpoint_auth_method'] as Registration['authMethod'],
+    claims: Object.keys(CLAIM_CATALOGUE).map((claim) => ({
+      claim,
+      purpose: PURPOSE,
+      legalBasis: LEGAL_BASIS,
+      required: true,
+    })),
+    refreshTokens: strings(metadata['grant_types']).includes('refresh_token'),
+    needsEmail: false,
+    corsOrigins: redirectUris.filter((uri) => /^https?:/.test(uri)).map((uri) => new URL(uri).origin),
+    contacts: strings(metadata['contacts']),
+    trial: true,
+    ...(backchannelLogoutUri !== undefined && { backchannelLogoutUri }),
+  };
+}
+
+/** What oidc-provider reads of such a client; its secret goes along as the same hash that registered services have. */
+export const trialMetadata = (metadata: DynamicClient): DynamicClient => {
+  const secret = text(metadata['client_secret']);
+  return secret === undefined ? metadata : { ...metadata, secret_hashes: [hashSecret(new Secret(secret))] };
+};
+
+const ID_LENGTH = 24;
+
+/** The `registration` features of oidc-provider, where they are on. */
+export const registrationFeatures = {
+  registration: {
+    enabled: true,
+    idFactory: () => newClientSecret().reveal().slice(0, ID_LENGTH),
+    secretFactory: () => newClientSecret().reveal(),
+  },
+  registrationManagement: { enabled: true },
+} as const;
+
+/**
+ * Defaults for clients that register themselves. RS256 is what OpenID Connect Dynamic Client Registration §2 prescribes;
+ * the sector spares clients with several redirect hosts a `sector_identifier_uri` of their own.
+ */
+export const trialDefaults = (issuer: URL) =>
+  ({
+    id_token_signed_response_alg: 'RS256',
+    subject_type: 'pairwise',
+    sector_identifier_uri: sectorIdentifierUri(TRIAL_ORGANISATION.id, issuer),
+  }) as const;
