@@ -25,7 +25,7 @@ export const newClientSecret = (): Secret =>
   );
 
 /** The stored form of a client secret. It has 256 random bits, so a fast hash is as good as a slow one. */
-const hashSecret = (secret: Secret): string =>
+export const hashSecret = (secret: Secret): string =>
   `sha256:${createHash('sha256').update(secret.reveal(), 'utf8').digest('base64url')}`;
 
 /** Whether a presented secret is one of the hashed ones; takes the same time for every wrong one. */
