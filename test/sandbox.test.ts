@@ -149,9 +149,9 @@ test.serial('the sandbox runs: table, sign-in at three services, mail, restart, 
 
     await page.goto(`http://localhost:${port + 1}/`);
     await page.locator('form[action$="logout"] button').click();
-    await page.waitForLoadState('load');
-    const confirm = page.locator('main form button').first();
-    if (new URL(page.url()).port === String(port)) await confirm.click();
+    await page.waitForURL((url) => url.port === String(port));
+    await page.locator('main form button').first().click();
+    await page.waitForURL((url) => url.port === String(port + 1));
     for (const service of [port + 2, port + 3]) {
       const deadline = Date.now() + 10_000;
       do await page.goto(`http://localhost:${service}/`);
