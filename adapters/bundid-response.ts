@@ -90,7 +90,7 @@ const checkInstant = (element: Element, now: Date): void => {
 
 /** What node-saml found to be signed; every key that may open it is tried. */
 const verifiedProfile = async (settings: BundIdSettings, xml: string): Promise<Profile> => {
-  let failure: unknown;
+  const failures: string[] = [];
   for (const { key } of settings.encryption) {
     const saml = new SAML({
       ...commonOptions(settings),
@@ -105,10 +105,10 @@ const verifiedProfile = async (settings: BundIdSettings, xml: string): Promise<P
       throw new Unbelievable('no assertion');
     } catch (error) {
       if (error instanceof SamlStatusError) throw error;
-      failure = error;
+      failures.push((error as Error).message);
     }
   }
-  throw new Unbelievable(failure instanceof Error ? failure.message : 'not verified');
+  throw new Unbelievable(failures.join('; '));
 };
 
 const checkSubject = (assertion: Element, settings: BundIdSettings, { requestId, now }: Expected): void => {
