@@ -213,7 +213,11 @@ export class DemoService {
     this.#discovered ??= oidc
       .discovery(issuer, registration.clientId, undefined, clientAuthentication(registration, clientSecret), {
         timeout: TIMEOUT_SECONDS,
-        ...(issuer.protocol === 'http:' && { execute: [oidc.allowInsecureRequests] }),
+        // Signatures of ID tokens are checked too, as a demo's way to the provider may have no TLS to vouch for them.
+        execute:
+          issuer.protocol === 'http:'
+            ? [oidc.enableNonRepudiationChecks, oidc.allowInsecureRequests]
+            : [oidc.enableNonRepudiationChecks],
         ...(this.#options.fetch && { [oidc.customFetch]: this.#options.fetch as oidc.CustomFetch }),
       })
       .catch((error: unknown) => {
