@@ -51,7 +51,7 @@ export class Citizen {
   /** Answers pages until `arrived`. */
   async answer(arrived: () => Promise<boolean> | boolean): Promise<void> {
     this.#arrived = arrived;
-    const deadline = Date.now() + PATIENCE_MS * 3;
+    let deadline = Date.now() + PATIENCE_MS;
     while (!(await arrived())) {
       if (Date.now() > deadline) throw new Error(`never arrived; at ${this.page.url()} after ${this.seen.join(' > ')}`);
       const title = await this.#title();
@@ -60,6 +60,7 @@ export class Citizen {
         await this.onPage(title);
         this.seen.push(title);
         await this.#answer(title);
+        deadline = Date.now() + PATIENCE_MS;
       }
     }
   }
