@@ -2,7 +2,7 @@
 export type Text = Readonly<Record<string, string>> & { readonly de: string };
 
 /** An organisation of the town. It is the sector of its services' pseudonyms: within it one citizen is one subject. */
-export type Organisation = { readonly id: string; readonly name: Text };
+type Organisation = { readonly id: string; readonly name: Text };
 
 /** A town as its file describes it; nothing about a town is in the code. */
 export type Town = {
@@ -35,10 +35,10 @@ export type ClaimUse = {
 };
 
 /** Kinds of relying parties; the kind decides what redirect URIs and which authentication are acceptable. */
-export type ServiceKind = 'web' | 'spa' | 'native' | 'device' | 'api';
+type ServiceKind = 'web' | 'spa' | 'native' | 'device' | 'api';
 
 /** How a service authenticates at the token endpoint (RFC 6749 §2.3, RFC 8705, OpenID Connect Core §9). */
-export type AuthMethod = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'tls_client_auth' | 'none';
+type AuthMethod = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'tls_client_auth' | 'none';
 
 /** A service as it is registered; the wanted state is its YAML file, the one in force is in Postgres. */
 export type Registration = {

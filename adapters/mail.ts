@@ -1,7 +1,7 @@
 import { createTransport } from 'nodemailer';
 
 /** A plain-text mail; the domain writes it, the mailer only delivers. */
-export type Mail = { readonly to: string; readonly subject: string; readonly text: string };
+type Mail = { readonly to: string; readonly subject: string; readonly text: string };
 
 export type Mailer = {
   /** Resolves once the mail server has taken the mail; throws the SMTP library's error otherwise (`code` says which). */

@@ -170,7 +170,7 @@ const checkAuthentication = (source: TownSource, service: Registration): void =>
 };
 
 /** Why an address cannot be a redirect URI; undefined when it can. RFC 9700 §4.1.3: compared exactly, so it must be exact. */
-export const redirectFault = (uri: string, kind: Registration['kind'], options: TownOptions): string | undefined => {
+const redirectFault = (uri: string, kind: Registration['kind'], options: TownOptions): string | undefined => {
   if (uri.includes('*')) return 'has a wildcard; every address is written out in full';
   if (!URL.canParse(uri)) return 'is not an absolute address';
   const { protocol } = new URL(uri);

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { Obstacle } from './obstacle.ts';
 
 /** Where everything listens; all follow from PORT. */
-export type Ports = {
+type Ports = {
   readonly provider: number;
   /** The three services with a port of their own. */
   readonly services: readonly [number, number, number];

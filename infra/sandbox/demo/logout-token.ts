@@ -4,7 +4,7 @@ const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 const MAX_AGE_SECONDS = 180;
 const MAX_REMEMBERED = 10_000;
 
-export type LogoutOrder =
+type LogoutOrder =
   | { outcome: 'valid'; sid: string | undefined; subject: string | undefined }
   | { outcome: 'refused'; reason: string };
 
