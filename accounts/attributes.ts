@@ -61,14 +61,17 @@ export const parsePostalAddress = (fields: {
   };
 };
 
-const column = (name: string): string => `attributes.${name}`;
+/** The name that an attribute is sealed under. */
+export const attributeColumn = (name: string): string => `attributes.${name}`;
 
 /** Everything recorded about a citizen, opened; empty for an account that is gone. */
 export const read = async (ctx: Context, account: AccountId): Promise<Attributes> => {
   const seal = await sealOf(ctx, account);
   if (seal === undefined) return {};
   const rows = await ctx.db('attributes').where({ account_id: account }).select('name', 'sealed');
-  return Object.fromEntries(rows.map(({ name, sealed }) => [name, JSON.parse(seal.open(column(name), sealed))]));
+  return Object.fromEntries(
+    rows.map(({ name, sealed }) => [name, JSON.parse(seal.open(attributeColumn(name), sealed))]),
+  );
 };
 
 /** Writes attributes without a transaction or audit row of its own: for use cases that bring both. */
@@ -82,7 +85,7 @@ export const write = async (
   const rows = Object.entries(attributes).map(([name, value]) => ({
     account_id: account,
     name,
-    sealed: seal.seal(column(name), JSON.stringify(value)),
+    sealed: seal.seal(attributeColumn(name), JSON.stringify(value)),
     source,
     recorded_at: ctx.now(),
   }));

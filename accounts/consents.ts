@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { type AccountRow, readAccountRow, rowSeal } from './account-row.ts';
 import * as audit from './audit.ts';
 import { dayOf } from './claims.ts';
 import { type Context, inTransaction } from './context.ts';
@@ -38,17 +39,19 @@ export const registrationDigest = (registration: Registration): string => {
   return createHash('sha256').update(JSON.stringify(shown)).digest('base64url');
 };
 
+/** The citizen's decision about a service as it stands in an account's row. */
+export const findIn = (ctx: Context, account: AccountId, clientId: ClientId, row: AccountRow): Consent | undefined => {
+  const sealed = row.consents?.[referenceOf(ctx, account, clientId).toString('base64')];
+  const seal = sealed === undefined ? undefined : rowSeal(ctx, account, row);
+  if (sealed === undefined || seal === undefined) return undefined;
+  const { digest, given, refused, since } = JSON.parse(seal.open(column(clientId), Buffer.from(sealed, 'base64')));
+  return { digest, given, refused, since };
+};
+
 /** The citizen's decision about a service, undefined if there is none. */
 export const find = async (ctx: Context, account: AccountId, clientId: ClientId): Promise<Consent | undefined> => {
-  const [row] = await ctx
-    .db('consents')
-    .where({ reference: referenceOf(ctx, account, clientId), account_id: account })
-    .select('sealed');
-  if (row === undefined) return undefined;
-  const seal = await sealOf(ctx, account);
-  if (seal === undefined) return undefined;
-  const { digest, given, refused, since } = JSON.parse(seal.open(column(clientId), row.sealed));
-  return { digest, given, refused, since };
+  const row = await readAccountRow(ctx, account);
+  return row === null ? undefined : findIn(ctx, account, clientId, row);
 };
 
 /**

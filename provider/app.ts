@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import Koa from 'koa';
 import type { AdapterFactory, Provider } from 'oidc-provider';
 import type { Logger } from 'pino';
+import { accountRowSql } from '../accounts/account-row.ts';
 import type { Context } from '../accounts/context.ts';
 import type { PasswordHashing } from '../accounts/passwords.ts';
 import * as retention from '../accounts/retention.ts';
@@ -12,6 +13,7 @@ import { listen, type Postgres } from '../adapters/postgres.ts';
 import { createPages } from '../interactions/routes.ts';
 import type { Keys } from '../keys/keys.ts';
 import { repeat } from './background.ts';
+import { accountReader } from './claims.ts';
 import { createConfiguration } from './configuration.ts';
 import { CurrentProvider } from './current-provider.ts';
 import { deliverNotices } from './deliver-notices.ts';
@@ -57,7 +59,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const { issuer, postgres, keys, town, log } = deps;
   const now = deps.now ?? (() => new Date());
   const context = (): Context => ({ db: postgres.knex, now, keys, actor: { kind: 'system', part: 'provider' } });
-  const store = createPostgresStore({ pool: postgres.pool, keys, now });
+  const store = createPostgresStore({ pool: postgres.pool, keys, now, account: accountRowSql });
   const registrations = new Registrations(context, issuer);
   await registrations.load();
 
@@ -75,6 +77,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
         context,
         registrations,
         adapter,
+        readAccount: accountReader(context, store.accountRow),
         jwks,
         logoutPages: createLogoutPages({ town, sandbox: deps.sandbox }),
         renderError: errors.render,

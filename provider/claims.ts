@@ -1,12 +1,23 @@
 import type { FindAccount } from 'oidc-provider';
-import * as accounts from '../accounts/accounts.ts';
+import { type AccountRow, readAccountRow } from '../accounts/account-row.ts';
 import * as claims from '../accounts/claims.ts';
 import * as consents from '../accounts/consents.ts';
 import type { Context } from '../accounts/context.ts';
-import { parseAccountId, parseClientId } from '../accounts/ids.ts';
+import { type AccountId, parseAccountId, parseClientId } from '../accounts/ids.ts';
 import type { Town } from '../accounts/town.ts';
 import { available } from './availability.ts';
 import type { Registrations } from './registrations.ts';
+
+/** The account's row: as this request has read it along with a session or token, or else by a statement of its own. */
+export type ReadAccount = (id: AccountId) => Promise<AccountRow | null>;
+
+/** `readAlong` is the store's `accountRow`. */
+export const accountReader =
+  (context: () => Context, readAlong: (id: string) => unknown): ReadAccount =>
+  async (id) => {
+    const row = readAlong(id) as AccountRow | null | undefined;
+    return row === undefined ? available(() => readAccountRow(context(), id)) : row;
+  };
 
 /**
  * How oidc-provider finds a citizen: undefined unless the account is active, so that every grant, token and session of a
@@ -14,23 +25,23 @@ import type { Registrations } from './registrations.ts';
  * id_token carries none of them (they are at userinfo), as it travels through the browser.
  */
 export const findAccount =
-  (context: () => Context, registrations: Registrations, town: Town): FindAccount =>
+  (context: () => Context, registrations: Registrations, town: Town, read: ReadAccount): FindAccount =>
   async (ctx, subject) => {
     const id = parseAccountId(subject);
-    if (id === undefined || !(await available(() => accounts.isActive(context(), id)))) return undefined;
+    const row = id === undefined ? null : await read(id);
+    if (id === undefined || row?.status !== 'active') return undefined;
     return {
       accountId: id,
       async claims(use) {
         const registration = registrations.find(ctx.oidc.client?.clientId ?? '');
         const clientId = parseClientId(registration?.clientId);
         if (use === 'id_token' || registration === undefined || clientId === undefined) return { sub: id };
-        return available(async () => {
-          const consent = await consents.find(context(), id, clientId);
-          const given = new Set(consent?.given);
-          const allowed = registration.claims.map(({ claim }) => claim).filter((claim) => given.has(claim));
-          if (allowed.length === 0) return { sub: id };
-          return { ...(await claims.released(context(), id, registration, allowed, town)), sub: id };
-        });
+        if (registration.claims.length === 0) return { sub: id };
+        const consent = consents.findIn(context(), id, clientId, row);
+        const given = new Set(consent?.given);
+        const allowed = registration.claims.map(({ claim }) => claim).filter((claim) => given.has(claim));
+        if (allowed.length === 0) return { sub: id };
+        return { ...claims.releasedFrom(context(), id, registration, allowed, town, row), sub: id };
       },
     };
   };

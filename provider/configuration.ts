@@ -5,7 +5,7 @@ import { secretMatches } from '../accounts/clients.ts';
 import type { Context } from '../accounts/context.ts';
 import type { Town } from '../accounts/town.ts';
 import type { Keys } from '../keys/keys.ts';
-import { findAccount } from './claims.ts';
+import { findAccount, type ReadAccount } from './claims.ts';
 import { EXTRA_CLIENT_METADATA } from './client-metadata.ts';
 import { cookieSigning } from './cookie-signing.ts';
 import { registrationFeatures, trialDefaults } from './dynamic-registration.ts';
@@ -33,6 +33,7 @@ export type ConfigurationParts = {
   context: () => Context;
   registrations: Registrations;
   adapter: AdapterFactory;
+  readAccount: ReadAccount;
   jwks: JWKS;
   logoutPages: LogoutPages;
   renderError: NonNullable<Configuration['renderError']>;
@@ -70,8 +71,8 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
   return {
     adapter: parts.adapter,
     jwks: parts.jwks,
-    findAccount: findAccount(context, registrations, parts.town),
-    loadExistingGrant: loadExistingGrant(context, registrations),
+    findAccount: findAccount(context, registrations, parts.town, parts.readAccount),
+    loadExistingGrant: loadExistingGrant(context, registrations, parts.readAccount),
     renderError: parts.renderError,
     interactions: { policy: createPolicy(), url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     routes: { userinfo: '/userinfo' },

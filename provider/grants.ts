@@ -3,7 +3,7 @@ import { requestedClaims } from '../accounts/claims.ts';
 import * as consents from '../accounts/consents.ts';
 import type { Context } from '../accounts/context.ts';
 import { parseAccountId, parseClientId } from '../accounts/ids.ts';
-import { available } from './availability.ts';
+import type { ReadAccount } from './claims.ts';
 import type { Registrations } from './registrations.ts';
 
 const covers = (encountered: Iterable<string>, wanted: readonly string[]): boolean => {
@@ -19,7 +19,7 @@ const covers = (encountered: Iterable<string>, wanted: readonly string[]): boole
  * consent itself (claims.ts).
  */
 export const loadExistingGrant =
-  (context: () => Context, registrations: Registrations) => async (ctx: KoaContextWithOIDC) => {
+  (context: () => Context, registrations: Registrations, read: ReadAccount) => async (ctx: KoaContextWithOIDC) => {
     const { client, session, provider, params } = ctx.oidc;
     const account = parseAccountId(session?.accountId);
     const clientId = parseClientId(client?.clientId);
@@ -30,7 +30,8 @@ export const loadExistingGrant =
 
     const requested = requestedClaims(registration, String(params?.scope ?? ''), params?.claims as string | undefined);
     if (requested.length > 0) {
-      const consent = await available(() => consents.find(context(), account, clientId));
+      const row = await read(account);
+      const consent = row === null ? undefined : consents.findIn(context(), account, clientId, row);
       if (consents.isDue(consent, registration, requested)) return undefined;
     }
 

@@ -1,0 +1,39 @@
+import type { Context } from './context.ts';
+import { type AccountSeal, accountSeal } from './data-key.ts';
+import type { AccountId } from './ids.ts';
+
+/** What a request of a service needs to know of an account, read in one go; still sealed, bytes as base64. */
+export type AccountRow = {
+  readonly status: 'active' | 'locked' | 'closed';
+  readonly language: string;
+  readonly data_key: string | null;
+  readonly data_key_version: number;
+  readonly email: string | null;
+  /** By name. */
+  readonly attributes: Readonly<Record<string, string>> | null;
+  /** By reference. */
+  readonly consents: Readonly<Record<string, string>> | null;
+};
+
+/** SQL of an account's row for the account whose id is in `column`: a sub-select, to be read along with something else. */
+export const accountRowSql = (column: string): string => `
+  SELECT json_build_object(
+    'status', a.status, 'language', a.language,
+    'data_key', encode(a.data_key, 'base64'), 'data_key_version', a.data_key_version,
+    'email', encode(a.email_sealed, 'base64'),
+    'attributes', (SELECT json_object_agg(t.name, encode(t.sealed, 'base64')) FROM attributes t WHERE t.account_id = a.id),
+    'consents', (SELECT json_object_agg(encode(c.reference, 'base64'), encode(c.sealed, 'base64'))
+      FROM consents c WHERE c.account_id = a.id))
+  FROM accounts a WHERE a.id = ${column}`;
+
+/** The row by itself; null for an account that does not exist. */
+export const readAccountRow = async (ctx: Context, id: AccountId): Promise<AccountRow | null> => {
+  const { rows } = await ctx.db.raw(`SELECT (${accountRowSql('?')}) AS row`, [id]);
+  return (rows[0] as { row: AccountRow | null }).row;
+};
+
+/** The seal of the account in a row; undefined if its data key has been destroyed. */
+export const rowSeal = (ctx: Context, id: AccountId, row: AccountRow): AccountSeal | undefined =>
+  row.data_key === null
+    ? undefined
+    : accountSeal(ctx.keys, id, ctx.keys.openDataKey(id, Buffer.from(row.data_key, 'base64'), row.data_key_version));
