@@ -40,6 +40,14 @@ type ServiceKind = 'web' | 'spa' | 'native' | 'device' | 'api';
 /** How a service authenticates at the token endpoint (RFC 6749 §2.3, RFC 8705, OpenID Connect Core §9). */
 type AuthMethod = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'tls_client_auth' | 'none';
 
+/** An API: its name in `resource` (an absolute https URI), what may be done with it, and the tokens it can check. */
+export type Resource = {
+  readonly identifier: string;
+  readonly scopes: readonly string[];
+  /** A JWT is checked by the API alone and outlives its revocation by up to five minutes; an opaque token is introspected. */
+  readonly tokens: 'opaque' | 'jwt';
+};
+
 /** A service as it is registered; the wanted state is its YAML file, the one in force is in Postgres. */
 export type Registration = {
   /** Only `[A-Za-z0-9]`: clients mis-encode anything else in HTTP Basic. */
@@ -65,6 +73,8 @@ export type Registration = {
   readonly trial?: boolean;
   /** `until` is a day, YYYY-MM-DD. */
   readonly pkceExemption?: { readonly reason: string; readonly until: string };
+  /** An API that other services may get tokens for, in their own name (RFC 8707 and the client credentials grant). */
+  readonly resource?: Resource;
   /** Exact origins of single-page apps. */
   readonly corsOrigins: readonly string[];
   /** E-mail addresses of the people who answer for the service. */

@@ -30,6 +30,7 @@ type ServiceFile = {
   refresh_tokens?: boolean;
   needs_email?: boolean;
   pkce_exemption?: { reason: string; until: string };
+  resource?: { identifier: string; scopes: string[]; tokens: 'opaque' | 'jwt' };
   cors_origins?: string[];
 };
 
@@ -131,6 +132,7 @@ const toRegistration = (file: ServiceFile): Registration => ({
   refreshTokens: file.refresh_tokens ?? false,
   needsEmail: file.needs_email ?? false,
   ...(file.pkce_exemption !== undefined && { pkceExemption: file.pkce_exemption }),
+  ...(file.resource !== undefined && { resource: file.resource }),
   corsOrigins: file.cors_origins ?? [],
   contacts: file.contacts,
 });

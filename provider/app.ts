@@ -12,6 +12,7 @@ import { createPostgresStore } from '../adapters/oidc-store-postgres.ts';
 import { listen, type Postgres } from '../adapters/postgres.ts';
 import { createPages } from '../interactions/routes.ts';
 import type { Keys } from '../keys/keys.ts';
+import { available } from './availability.ts';
 import { repeat } from './background.ts';
 import { accountReader } from './claims.ts';
 import { createConfiguration } from './configuration.ts';
@@ -78,6 +79,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
         registrations,
         adapter,
         readAccount: accountReader(context, store.accountRow),
+        flush: () => available(store.flush),
         jwks,
         logoutPages: createLogoutPages({ town, sandbox: deps.sandbox }),
         renderError: errors.render,
@@ -147,6 +149,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     handler(req, res) {
       const address = guard(req, res);
       if (address === undefined) return;
+      if (current.documents(req, res)) return;
       addresses.set(req, address);
       handle(req, res);
     },

@@ -14,6 +14,7 @@ import type { LogoutPages } from './logout.ts';
 import { outboundFetch } from './outbound.ts';
 import { createPolicy } from './policy.ts';
 import type { Registrations } from './registrations.ts';
+import { resourceIndicators } from './resources.ts';
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
@@ -34,6 +35,8 @@ export type ConfigurationParts = {
   registrations: Registrations;
   adapter: AdapterFactory;
   readAccount: ReadAccount;
+  /** Sends the request's waiting writes now. */
+  flush: () => Promise<void>;
   jwks: JWKS;
   logoutPages: LogoutPages;
   renderError: NonNullable<Configuration['renderError']>;
@@ -155,7 +158,12 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       // Absolute: a rotated token never lives longer than the one it replaces.
       RefreshToken: (ctx) => ctx.oidc?.entities.RotatedRefreshToken?.remainingTTL ?? REFRESH_TOKEN_SECONDS,
     },
-    issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token') && refreshes(client),
+    issueRefreshToken: async (_ctx, client) => {
+      const issued = client.grantTypeAllowed('refresh_token') && refreshes(client);
+      // Nothing else is stored after this: a refused write surfaces here, before the tokens count as issued.
+      if (!issued) await parts.flush();
+      return issued;
+    },
     // An app stays signed in when the browser's session ends; everything else ends with it.
     expiresWithSession: (ctx) => ctx.oidc.client !== undefined && !refreshes(ctx.oidc.client),
     rotateRefreshToken: (ctx) => {
@@ -175,8 +183,9 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       },
       pushedAuthorizationRequests: { enabled: true },
       dPoP: { enabled: true },
-      resourceIndicators: { enabled: false },
       ...(parts.openRegistration && registrationFeatures),
+      clientCredentials: { enabled: true },
+      resourceIndicators: resourceIndicators(registrations),
     },
     fetch: outboundFetch(parts.allowPrivateAddresses),
     fetchResponseBodyLimits: { jwks_uri: 64 * 1024, sector_identifier_uri: 64 * 1024 },

@@ -3,6 +3,7 @@ import type { Context } from '../accounts/context.ts';
 import * as signingKeys from '../accounts/signing-keys.ts';
 import type { SigningAlgorithm } from '../keys/signing-keys.ts';
 import { compareHashedSecret } from './configuration.ts';
+import { createDocuments, type Documents } from './documents.ts';
 
 type CurrentProviderParts = {
   issuer: URL;
@@ -23,6 +24,7 @@ type RequestHandler = ReturnType<Provider['callback']>;
 export class CurrentProvider {
   #provider: Provider | undefined;
   #handler: RequestHandler | undefined;
+  #documents: Documents = () => false;
   #keys = '';
   readonly #parts: CurrentProviderParts;
 
@@ -40,6 +42,11 @@ export class CurrentProvider {
     return this.#handler;
   }
 
+  /** Discovery and JWKS of the instance in use. */
+  get documents(): Documents {
+    return this.#documents;
+  }
+
   /** Creates the keys that are due, reads those in force and builds a new instance if they changed. */
   async refresh(): Promise<void> {
     const ctx = this.#parts.context();
@@ -55,8 +62,10 @@ export class CurrentProvider {
     provider.proxy = true;
     provider.Client.prototype.compareClientSecret = compareHashedSecret;
     equip(provider);
+    const handler = provider.callback();
+    this.#documents = await createDocuments(handler, issuer);
     this.#provider = provider;
-    this.#handler = provider.callback();
+    this.#handler = handler;
     this.#keys = fingerprint;
   }
 }

@@ -3,7 +3,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import { sendPage, shellOf } from '../interactions/http.ts';
 import { continuePage } from '../interactions/layout.view.ts';
 
-const HSTS_SECONDS = 2 * 365 * 24 * 60 * 60;
+export const HSTS_SECONDS = 2 * 365 * 24 * 60 * 60;
 
 /** Headers of every answer; a page's own Content-Security-Policy replaces the one set here. */
 export function securityHeaders(ctx: Koa.Context, issuer: URL): void {

@@ -2,7 +2,7 @@ import * as clients from '../accounts/clients.ts';
 import type { Context } from '../accounts/context.ts';
 import * as dynamicClients from '../accounts/dynamic-clients.ts';
 import { parseClientId } from '../accounts/ids.ts';
-import type { Registration } from '../accounts/town.ts';
+import type { Registration, Resource } from '../accounts/town.ts';
 import { type ClientMetadata, clientMetadata } from './client-metadata.ts';
 import { trialMetadata, trialRegistration } from './dynamic-registration.ts';
 
@@ -18,6 +18,7 @@ type Entry = { registration: Registration; metadata: ClientMetadata };
 export class Registrations {
   #entries: ReadonlyMap<string, Entry> = new Map();
   readonly #trials = new Map<string, Entry>();
+  #resources: ReadonlyMap<string, Resource> = new Map();
   readonly #context: () => Context;
   readonly #issuer: URL;
 
@@ -34,6 +35,14 @@ export class Registrations {
         { registration, metadata: clientMetadata(registration, secrets, this.#issuer) },
       ]),
     );
+    this.#resources = new Map(
+      inForce.flatMap(({ registration: { resource } }) => (resource ? [[resource.identifier, resource]] : [])),
+    );
+  }
+
+  /** The API of that identifier. */
+  resource(identifier: string): Resource | undefined {
+    return this.#resources.get(identifier);
   }
 
   /** A registration in force; of a client that registered itself only after `lookUp`, which every request does first. */

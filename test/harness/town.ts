@@ -96,6 +96,8 @@ type Options = {
   readonly town?: Town;
   /** Further services, for which there is no server. */
   readonly registrations?: readonly Registration[];
+  /** Goes around the provider's handler. */
+  readonly around?: (handler: App['handler']) => App['handler'];
 };
 
 const registrationOf = (front: Front, name: ServiceName): Registration => {
@@ -177,7 +179,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
   });
   opened.defer(() => app.close());
   opened.defer(() => front.close());
-  await front.proxy(HOSTS.provider, app.handler);
+  await front.proxy(HOSTS.provider, options.around?.(app.handler) ?? app.handler);
 
   const next: Partial<Record<ServiceName, string>> = {
     bibliothek: `${front.origin(HOSTS.elsewhere)}/regal`,

@@ -1,0 +1,165 @@
+/** The budget of issue 3 at the whole provider, pages and guard included: how often a request goes to the store. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import test from 'ava';
+import pg from 'pg';
+import * as consents from '../accounts/consents.ts';
+import { parseAccountId } from '../accounts/ids.ts';
+import type { Registration } from '../accounts/town.ts';
+import { addCitizen, basic, obtainCode, pkce, post, redeem, type Tokens, userinfo } from './harness/relying-party.ts';
+import { type RunningTown, startTown } from './harness/town.ts';
+import { Visitor } from './harness/visitor.ts';
+
+const CREDENTIALS = { email: 'zaehlen@buerger.example', password: 'vier grüne Äpfel im Korb' };
+const base = {
+  organisation: 'stadt',
+  name: { de: 'Zählwerk' },
+  description: { de: 'Zählt' },
+  redirectUris: [],
+  postLogoutRedirectUris: [],
+  claims: [],
+  refreshTokens: false,
+  needsEmail: false,
+  corsOrigins: [],
+  contacts: [],
+} as const;
+const MACHINE: Registration = { ...base, clientId: 'maschine', kind: 'api', authMethod: 'client_secret_basic' };
+const API: Registration = {
+  ...MACHINE,
+  clientId: 'schnittstelle',
+  resource: { identifier: 'https://api.stadt.example/', scopes: ['lesen'], tokens: 'jwt' },
+};
+const APP: Registration = {
+  ...base,
+  clientId: 'app',
+  kind: 'native',
+  authMethod: 'none',
+  redirectUris: ['https://app.stadt.example/callback'],
+  refreshTokens: true,
+};
+
+/** Statements of requests only: background work runs outside of this store. */
+const counting = new AsyncLocalStorage<true>();
+const seen: string[] = [];
+const plain = pg.Client.prototype.query;
+pg.Client.prototype.query = function counted(this: pg.Client, ...args: unknown[]) {
+  if (counting.getStore() === true) seen.push(String((args[0] as { text?: string }).text ?? args[0]));
+  return Reflect.apply(plain, this, args);
+} as typeof plain;
+
+let town: RunningTown;
+let visitor: Visitor;
+
+test.before(async () => {
+  town = await startTown({
+    registrations: [MACHINE, API, APP],
+    around: (handler) => (req, res) => counting.run(true, () => handler(req, res)),
+  });
+  const account = parseAccountId(await addCitizen(town, CREDENTIALS.email, CREDENTIALS.password));
+  const portal = town.registrations.find(({ clientId }) => clientId === 'portal');
+  if (account === undefined || portal === undefined) throw new Error('no account or service');
+  const given = portal.claims.map(({ claim }) => claim);
+  await consents.record(town.context(), account, portal, { given, refused: [] });
+  visitor = new Visitor();
+  await obtainCode(town, visitor, 'fahrkarte', pkce(), CREDENTIALS);
+});
+test.after.always(() => town?.close());
+
+const statements = async (work: () => Promise<unknown>): Promise<number> => {
+  seen.length = 0;
+  await work();
+  return seen.length;
+};
+
+for (const [name, scope] of [
+  ['fahrkarte', 'openid'],
+  ['portal', 'openid email profile'],
+] as const) {
+  test.serial(`${name}: authorize and token 4 round trips, userinfo and introspection 1`, async (t) => {
+    const walk = async (): Promise<Tokens> => {
+      const proof = pkce();
+      const code = await obtainCode(town, visitor, name, proof, undefined, { scope });
+      return redeem(town, name, code, proof.verifier);
+    };
+    await walk();
+    let tokens: Tokens | undefined;
+    const flow = await statements(async () => {
+      tokens = await walk();
+    });
+    t.is(tokens?.status, 200, JSON.stringify(tokens?.body));
+    t.true(flow <= 4, seen.join('\n---\n'));
+    const token = tokens?.body['access_token'] ?? '';
+    let claims: Tokens | undefined;
+    const asked = await statements(async () => {
+      claims = await userinfo(town, token);
+    });
+    t.is(claims?.status, 200);
+    if (name === 'portal') t.is(claims?.body['email'], CREDENTIALS.email);
+    t.true(asked <= 1, seen.join('\n---\n'));
+    let active: Tokens | undefined;
+    const introspected = await statements(async () => {
+      active = await post(town, '/token/introspection', { token }, basic(town, name));
+    });
+    t.is(active?.body['active'], true as never);
+    t.true(introspected <= 1, seen.join('\n---\n'));
+  });
+}
+
+test.serial('a rotating refresh 2 round trips, client credentials 1 as opaque token and none as JWT', async (t) => {
+  const proof = pkce();
+  const code = await obtainCode(town, visitor, 'fahrkarte', proof, undefined, {
+    client_id: 'app',
+    redirect_uri: 'https://app.stadt.example/callback',
+  });
+  const redeemed = await post(town, '/token', {
+    grant_type: 'authorization_code',
+    code,
+    client_id: 'app',
+    redirect_uri: 'https://app.stadt.example/callback',
+    code_verifier: proof.verifier,
+  });
+  t.is(redeemed.status, 200, JSON.stringify(redeemed.body));
+  let refreshed: Tokens | undefined;
+  const refresh = await statements(async () => {
+    const token = redeemed.body['refresh_token'] ?? '';
+    refreshed = await post(town, '/token', { grant_type: 'refresh_token', refresh_token: token, client_id: 'app' });
+  });
+  t.is(refreshed?.status, 200, JSON.stringify(refreshed?.body));
+  t.not(refreshed?.body['refresh_token'], redeemed.body['refresh_token']);
+  t.true(refresh <= 2, seen.join('\n---\n'));
+
+  const machine = basic(town, 'maschine');
+  let opaque: Tokens | undefined;
+  const one = await statements(async () => {
+    opaque = await post(town, '/token', { grant_type: 'client_credentials' }, machine);
+  });
+  t.is(opaque?.status, 200);
+  t.is(one, 1);
+  let jwt: Tokens | undefined;
+  const none = await statements(async () => {
+    const fields = { grant_type: 'client_credentials', resource: 'https://api.stadt.example/', scope: 'lesen' };
+    jwt = await post(town, '/token', fields, machine);
+  });
+  t.is(jwt?.body['access_token']?.split('.').length, 3, JSON.stringify(jwt?.body));
+  t.is(none, 0);
+});
+
+test.serial('discovery and JWKS ask nobody, carry an ETag and answer 304 to it', async (t) => {
+  for (const path of ['/.well-known/openid-configuration', '/jwks']) {
+    let answer = await visitor.send(new URL(path, town.issuer));
+    t.is(
+      await statements(async () => {
+        answer = await visitor.send(new URL(path, town.issuer));
+      }),
+      0,
+    );
+    t.is(answer.status, 200);
+    t.regex(String(answer.headers['content-type']), /json/);
+    t.is(answer.headers['access-control-allow-origin'], '*');
+    t.truthy(JSON.parse(answer.text));
+    const etag = String(answer.headers['etag']);
+    const again = await visitor.send(new URL(path, town.issuer), { headers: { 'if-none-match': `W/"x", ${etag}` } });
+    t.is(again.status, 304);
+    t.is(again.text, '');
+    t.is((await visitor.send(new URL(path, town.issuer), { headers: { 'if-none-match': '"x"' } })).status, 200);
+  }
+});
