@@ -45,10 +45,8 @@ export const errorPage = (shell: Shell, error: PageError): string => {
   const t = textsIn(shell.language).errors;
   const text = t[error.kind];
   const facts: readonly (readonly [string, string | undefined])[] = [
-    [t.code, error.code],
     [t.status, String(error.status)],
     [t.detail, error.detail],
-    [t.reference, error.reference],
   ];
   const again = error.again?.startsWith('/') === true ? error.again : safeUrl(error.again);
   return layout(shell, {
@@ -61,6 +59,7 @@ export const errorPage = (shell: Shell, error: PageError): string => {
       ${again !== undefined && html`<a class="kern-btn kern-btn--primary" href="${again}"><span class="kern-label">${t.again}</span></a>`}
       <a class="kern-btn kern-btn--secondary" href="/"><span class="kern-label">${t.toStart}</span></a>
     </div>
+    <p class="kern-body kern-body--small kern-body--muted">${t.code}: <code>${error.code}</code>${error.reference !== undefined && html`<br>${t.reference}: <code>${error.reference}</code>`}</p>
     <details class="ss-details">
       <summary>${t.developers}</summary>
       <dl class="ss-facts">
