@@ -19,6 +19,12 @@ export const accountReader =
     return row === undefined ? available(() => readAccountRow(context(), id)) : row;
   };
 
+/** Whether a token's account is there and active. */
+export const isActive = async (read: ReadAccount, account: unknown): Promise<boolean> => {
+  const id = parseAccountId(account);
+  return id !== undefined && (await read(id))?.status === 'active';
+};
+
 /**
  * How oidc-provider finds a citizen: undefined unless the account is active, so that every grant, token and session of a
  * locked or closed account fails at once. Claims are those that the registration names and the citizen allowed; the

@@ -5,7 +5,7 @@ import { secretMatches } from '../accounts/clients.ts';
 import type { Context } from '../accounts/context.ts';
 import type { Town } from '../accounts/town.ts';
 import type { Keys } from '../keys/keys.ts';
-import { findAccount, type ReadAccount } from './claims.ts';
+import { findAccount, isActive, type ReadAccount } from './claims.ts';
 import { EXTRA_CLIENT_METADATA } from './client-metadata.ts';
 import { cookieSigning } from './cookie-signing.ts';
 import { registrationFeatures, trialDefaults } from './dynamic-registration.ts';
@@ -118,7 +118,8 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
         const registration = registrations.find(client.clientId);
         if (registration?.trial === true && client.clientAuthMethod !== 'none') return false;
         const exemption = registration?.pkceExemption;
-        return exemption === undefined || context().now() > new Date(exemption.until);
+        // The day named is the last one.
+        return exemption === undefined || context().now().getTime() >= new Date(exemption.until).getTime() + DAY * 1000;
       },
     },
     // RFC 9700 §2.5 and CVE-2025-27370: exactly the issuer, as a string; an array or the token URL could be replayed here.
@@ -179,7 +180,10 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       revocation: { enabled: true },
       introspection: {
         enabled: true,
-        allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+        // Introspection never looks for the account by itself; a locked one's tokens must not be called active.
+        allowedPolicy: async (_ctx, client, token) =>
+          token.clientId === client.clientId &&
+          (!('accountId' in token) || (await isActive(parts.readAccount, token.accountId))),
       },
       pushedAuthorizationRequests: { enabled: true },
       dPoP: { enabled: true },
