@@ -28,7 +28,9 @@ test.before(async () => {
   account = await addCitizen(town, CREDENTIALS.email, CREDENTIALS.password);
 });
 
-test.afterEach.always(() => {});
+test.afterEach.always(() => {
+  aheadMs = 0;
+});
 
 test.after.always(() => town?.close());
 
