@@ -5,6 +5,8 @@ import * as backupCodes from './backup-codes.ts';
 import { type Context, inTransaction } from './context.ts';
 import { type AccountSeal, accountSeal } from './data-key.ts';
 import { type EmailAddress, emailIndex, parseEmail } from './email.ts';
+import type { LinkableProof } from './identities.ts';
+import * as identities from './identities.ts';
 import { type AccountId, newAccountId } from './ids.ts';
 import * as kennung from './kennung.ts';
 import type { NewPasskey } from './passkeys.ts';
@@ -20,7 +22,9 @@ export type NewAccount = {
   readonly credential:
     | { readonly kind: 'password'; readonly hash: HashedPassword }
     /** `handle` is the WebAuthn user id that the passkey was created with. */
-    | { readonly kind: 'passkey'; readonly passkey: NewPasskey; readonly handle: Buffer };
+    | { readonly kind: 'passkey'; readonly passkey: NewPasskey; readonly handle: Buffer }
+    /** The identity alone signs in; a passkey is offered afterwards. */
+    | { readonly kind: 'identity'; readonly proof: LinkableProof };
   readonly address?: attributes.PostalAddress;
 };
 
@@ -29,7 +33,9 @@ export type Registered =
   | { outcome: 'registered'; account: AccountId; kennung: kennung.Kennung; backupCodes?: string[] }
   | { outcome: 'email-taken' }
   /** The same passkey or handle was registered before: a form sent twice. */
-  | { outcome: 'passkey-taken' };
+  | { outcome: 'passkey-taken' }
+  /** It signs in to an account by now: another tab was faster. */
+  | { outcome: 'identity-taken' };
 
 export type Account = {
   readonly id: AccountId;
@@ -92,6 +98,10 @@ const insertCredential = async (
     await passkeys.insert(ctx, account, credential.passkey);
     return undefined;
   }
+  if (credential.kind === 'identity') {
+    await identities.insert(ctx, account, credential.proof);
+    return undefined;
+  }
   const { hash, pepperVersion } = credential.hash;
   const row = { account_id: account, hash, pepper_version: pepperVersion, changed_at: ctx.now() };
   await ctx.db('passwords').insert(row);
@@ -104,6 +114,7 @@ const takenBy = (error: unknown): Registered => {
   if (code === UNIQUE_VIOLATION && constraint === 'accounts_email_index_key') return { outcome: 'email-taken' };
   if (code === UNIQUE_VIOLATION && constraint === 'accounts_passkey_handle_key') return { outcome: 'passkey-taken' };
   if (code === UNIQUE_VIOLATION && constraint === 'passkeys_credential_id_key') return { outcome: 'passkey-taken' };
+  if (code === UNIQUE_VIOLATION && constraint === 'identities_reference_key') return { outcome: 'identity-taken' };
   throw error;
 };
 
@@ -114,6 +125,7 @@ export const register = (ctx: Context, wanted: NewAccount): Promise<Registered> 
     const { seal, kennung: assigned } = await insertAccount(tx, account, wanted);
     const codes = await insertCredential(tx, account, wanted.credential);
     if (wanted.address !== undefined) await attributes.write(tx, account, seal, { address: wanted.address }, 'self');
+    if (wanted.credential.kind === 'identity') await identities.keep(tx, account, wanted.credential.proof);
     await audit.record(tx, 'account-registered', {
       account,
       detail: {

@@ -18,12 +18,20 @@ export type Attributes = {
   readonly family_name?: string;
   readonly birthdate?: string;
   readonly address?: PostalAddress;
+  /** Years that a card has confirmed as completed, without telling the date of birth. */
+  readonly age_over?: number;
+  /** What a card said, and on which day (YYYY-MM-DD), to whether the citizen lives in the town, without the address. */
+  readonly resident?: { readonly lives: boolean; readonly on: string };
 };
 
 export type AttributeName = keyof Attributes;
+/** What a citizen can type in; what only a card can confirm is not among it. */
+export type TypedAttribute = Exclude<AttributeName, 'age_over' | 'resident'>;
 
 /** Who vouches for an attribute. */
 export type AttributeSource = 'self' | 'counter' | 'eid' | 'bundid';
+/** How well a value was proofed. */
+export type ProofLevel = 'low' | 'substantial' | 'high';
 
 const MAX_LINE = 120;
 const GERMAN_POSTAL_CODE = /^[0-9]{5}$/;
@@ -74,22 +82,43 @@ export const read = async (ctx: Context, account: AccountId): Promise<Attributes
   );
 };
 
-/** Writes attributes without a transaction or audit row of its own: for use cases that bring both. */
+/** What somebody else than the citizen vouches for. */
+export const readProofed = async (ctx: Context, account: AccountId): Promise<Attributes> => {
+  const seal = await sealOf(ctx, account);
+  if (seal === undefined) return {};
+  const rows = await ctx
+    .db('attributes')
+    .where({ account_id: account })
+    .whereNot({ source: 'self' })
+    .select('name', 'sealed');
+  return Object.fromEntries(
+    rows.map(({ name, sealed }) => [name, JSON.parse(seal.open(attributeColumn(name), sealed))]),
+  );
+};
+
+/**
+ * Writes attributes without a transaction or audit row of its own: for use cases that bring both. What a citizen types
+ * never takes the place of a value that was proofed.
+ */
 export const write = async (
   ctx: Context,
   account: AccountId,
   seal: AccountSeal,
   attributes: Attributes,
   source: AttributeSource,
+  level?: ProofLevel,
 ): Promise<void> => {
   const rows = Object.entries(attributes).map(([name, value]) => ({
     account_id: account,
     name,
     sealed: seal.seal(attributeColumn(name), JSON.stringify(value)),
     source,
+    level: level ?? null,
     recorded_at: ctx.now(),
   }));
-  if (rows.length > 0) await ctx.db('attributes').insert(rows).onConflict(['account_id', 'name']).merge();
+  if (rows.length === 0) return;
+  const merged = ctx.db('attributes').insert(rows).onConflict(['account_id', 'name']).merge();
+  await (source === 'self' ? merged.where('attributes.source', 'self') : merged);
 };
 
 /** Records attributes, each replacing what was there. Throws for an account that does not exist. */

@@ -6,11 +6,14 @@ import type { AccountId } from './ids.ts';
  * a service next to a citizen.
  */
 export type AuditDetails = {
-  'account-registered': { credential: 'password' | 'passkey'; email: boolean; address: boolean };
+  'account-registered': { credential: 'password' | 'passkey' | 'identity'; email: boolean; address: boolean };
   'sign-in-proven': { method: SignInMethod };
-  'sign-in-refused': { method: SignInMethod; reason: 'wrong' | 'not-active' | 'counter' };
+  'sign-in-refused': { method: SignInMethod; reason: 'wrong' | 'not-active' | 'counter' | 'retired' };
   'signed-out': Record<string, never>;
   'passkey-added': Record<string, never>;
+  'identity-linked': { source: string; replaced: boolean };
+  'identity-unlinked': { source: string };
+  'account-closed': { reason: 'double' };
   'backup-codes-created': { count: number };
   'backup-code-spent': { left: number };
   'attributes-recorded': { names: string[]; source: string };
@@ -21,7 +24,7 @@ export type AuditDetails = {
 };
 
 export type AuditEvent = keyof AuditDetails;
-type SignInMethod = 'password' | 'passkey' | 'backup-code';
+type SignInMethod = 'password' | 'passkey' | 'backup-code' | 'eid' | 'bundid' | 'staff';
 
 /** Writes one audit row; call it with the context of the transaction that does what it records. */
 export const record = async <E extends AuditEvent>(

@@ -66,11 +66,22 @@ const sameName = (one: string, other: string): boolean =>
 const livesInTown = ({ attributes: { address }, town }: Person): boolean | undefined =>
   address && Object.values(town.name).some((name) => sameName(name, address.locality));
 
+/** How long a card's word is believed: people move. */
+const RESIDENCE_PROOF_DAYS = 365;
+
+const residenceByCard = ({ attributes: { resident } }: Person, now: Date): boolean | undefined => {
+  if (resident === undefined) return undefined;
+  const days = (now.getTime() - Date.parse(resident.on)) / 86_400_000;
+  return days <= RESIDENCE_PROOF_DAYS ? resident.lives : undefined;
+};
+
 const ageOver = (years: number): CatalogueEntry => ({
   label: { de: `mindestens ${years} Jahre alt (ja oder nein)`, en: `at least ${years} years old (yes or no)` },
-  from: ['birthdate'],
+  from: ['birthdate', 'age_over'],
   derived: true,
-  value: ({ attributes }, now) => hasCompleted(attributes.birthdate, years, now),
+  // A card's own answer stands in where no date of birth was read: who was 18 once stays it.
+  value: ({ attributes: { birthdate, age_over } }, now) =>
+    hasCompleted(birthdate, years, now) ?? (age_over !== undefined && age_over >= years ? true : undefined),
 });
 
 const plain = (
@@ -108,9 +119,10 @@ export const CLAIM_CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
   age_over_65: ageOver(65),
   resident: {
     label: { de: 'wohnt in der Stadt (ja oder nein)', en: 'lives in the town (yes or no)' },
-    from: ['address'],
+    from: ['address', 'resident'],
     derived: true,
-    value: livesInTown,
+    // The card's own answer is the register's; an address may have been typed in.
+    value: (person, now) => residenceByCard(person, now) ?? livesInTown(person),
   },
 };
 

@@ -42,9 +42,14 @@ const addressOf = (place: CardPlace | undefined): Attributes['address'] => {
 
 /**
  * The attributes that a card proves. Partial dates of birth, free-text places and `no main residence` prove nothing that
- * a claim could carry, and are left out. Of yes-or-no questions only a yes is worth keeping: nobody stays under age.
+ * a claim could carry, and are left out. Of the age only a yes is worth keeping, as nobody stays under age.
+ * @param today YYYY-MM-DD
  */
-export const cardAttributes = (answer: CardAnswer, asked: { ageOver?: number | undefined }): Attributes => {
+export const cardAttributes = (
+  answer: CardAnswer,
+  asked: { ageOver?: number | undefined },
+  today: string,
+): Attributes => {
   const address = addressOf(answer.residence);
   const birthdate =
     answer.birthdate !== undefined && /^\d{4}-\d\d-\d\d$/.test(answer.birthdate) ? answer.birthdate : undefined;
@@ -54,6 +59,6 @@ export const cardAttributes = (answer: CardAnswer, asked: { ageOver?: number | u
     ...(birthdate !== undefined && { birthdate }),
     ...(address !== undefined && { address }),
     ...(answer.ageOver === true && asked.ageOver !== undefined && { age_over: asked.ageOver }),
-    ...(answer.livesIn === true && { resident: true as const }),
+    ...(answer.livesIn !== undefined && { resident: { lives: answer.livesIn, on: today } }),
   };
 };

@@ -7,6 +7,8 @@ import { createEidServer } from '../adapters/eid-server.ts';
 import { tcTokenXml } from '../adapters/eid-tc-token.ts';
 import { eidKeys, memoryMarks, ONLY_PSEUDONYM, settingsFor, silentLog, startEid, useCard } from './harness/eid.ts';
 
+const TODAY = '2026-11-21';
+
 /** A provider's end: hands out TC tokens for sessions that the bridge opened. */
 const startTokens = async () => {
   let token = '';
@@ -72,7 +74,7 @@ test('proofing reads what it asks for, as people write it', async (t) => {
   const { session } = await present({ read: ['names', 'birthdate', 'address'] }, { card: 'hans' });
   const answer = await bridge.getResult(session, 1);
   if (answer.outcome !== 'read') return t.fail();
-  t.deepEqual(cardAttributes(answer, {}), {
+  t.deepEqual(cardAttributes(answer, {}, TODAY), {
     given_name: 'Hans-Peter',
     family_name: 'von der Heide',
     birthdate: '1980-11-30',
@@ -90,9 +92,9 @@ test('partial dates, free-text places and a missing address prove nothing that t
   if (one.outcome !== 'read' || two.outcome !== 'read') return t.fail(JSON.stringify([one, two]));
   t.is(one.birthdate, '1990');
   t.deepEqual(one.residence, { kind: 'freetext', text: 'GEMEINSCHAFTSUNTERKUNFT, 33330 GÜTERSLOH' });
-  t.deepEqual(cardAttributes(one, {}), { given_name: 'Amina', family_name: "N'Diaye" });
+  t.deepEqual(cardAttributes(one, {}, TODAY), { given_name: 'Amina', family_name: "N'Diaye" });
   t.deepEqual(two.residence, { kind: 'none' });
-  t.deepEqual(cardAttributes(two, {}), { given_name: 'Marie', family_name: 'Dupont', birthdate: '1975-03-01' });
+  t.deepEqual(cardAttributes(two, {}, TODAY), { given_name: 'Marie', family_name: 'Dupont', birthdate: '1975-03-01' });
 });
 
 test('adult and resident are answered by the card itself, without date of birth or address', async (t) => {
@@ -106,9 +108,12 @@ test('adult and resident are answered by the card itself, without date of birth 
   const hans = await present(question, { card: 'hans' });
   const elsewhere = await bridge.getResult(hans.session, 1);
   if (yes.outcome !== 'read' || minor.outcome !== 'read' || elsewhere.outcome !== 'read') return t.fail();
-  t.deepEqual(cardAttributes(yes, question), { age_over: 18, resident: true });
-  t.deepEqual(cardAttributes(minor, question), { resident: true });
-  t.deepEqual(cardAttributes(elsewhere, question), { age_over: 18 });
+  t.deepEqual(cardAttributes(yes, question, TODAY), { age_over: 18, resident: { lives: true, on: TODAY } });
+  t.deepEqual(cardAttributes(minor, question, TODAY), { resident: { lives: true, on: TODAY } });
+  t.deepEqual(cardAttributes(elsewhere, question, TODAY), {
+    age_over: 18,
+    resident: { lives: false, on: TODAY },
+  });
   t.is(yes.birthdate, undefined);
   t.is(yes.residence, undefined);
 });

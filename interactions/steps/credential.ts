@@ -64,6 +64,7 @@ const register = async (
         flash: { step: 'email', faults: [{ field: 'email', code: 'email-taken' }] },
       };
     case 'passkey-taken':
+    case 'identity-taken':
       return unclaimed({ faults: [{ code: 'passkey-failed' }] });
   }
 };

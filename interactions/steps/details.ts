@@ -1,4 +1,4 @@
-import { type AttributeName, type Attributes, parsePostalAddress, read, record } from '../../accounts/attributes.ts';
+import { type Attributes, parsePostalAddress, read, record, type TypedAttribute } from '../../accounts/attributes.ts';
 import { CLAIM_CATALOGUE, dayOf } from '../../accounts/claims.ts';
 import type { Form } from '../form.ts';
 import type { Fault } from '../progress.ts';
@@ -20,11 +20,11 @@ const NAMES = [
 ] as const;
 
 /** The attributes that the missing claims are made from and that the account lacks, in the order of the page. */
-const missingAttributes = async (visit: Visit): Promise<AttributeName[]> => {
+const missingAttributes = async (visit: Visit): Promise<TypedAttribute[]> => {
   if (visit.account === undefined) return [];
   const known = await read(visit.domain, visit.account.id);
   const wanted = new Set(visit.needs.missing.flatMap((claim) => CLAIM_CATALOGUE[claim]?.from ?? []));
-  const order: readonly AttributeName[] = ['given_name', 'family_name', 'birthdate', 'address'];
+  const order: readonly TypedAttribute[] = ['given_name', 'family_name', 'birthdate', 'address'];
   return order.filter((name) => wanted.has(name) && known[name] === undefined);
 };
 

@@ -1,4 +1,4 @@
-import type { AttributeName } from '../../accounts/attributes.ts';
+import type { TypedAttribute } from '../../accounts/attributes.ts';
 import { CLAIM_CATALOGUE } from '../../accounts/claims.ts';
 import { birthdateFields, field, form, submit } from '../form.view.ts';
 import { type Html, html } from '../html.ts';
@@ -7,7 +7,7 @@ import type { Visit } from '../visit.ts';
 import { addressFields } from './address-fields.ts';
 import { stepPage } from './page.view.ts';
 
-const input = (visit: Visit, name: AttributeName): Html => {
+const input = (visit: Visit, name: TypedAttribute): Html => {
   const t = visit.t.details;
   switch (name) {
     case 'given_name':
@@ -22,7 +22,7 @@ const input = (visit: Visit, name: AttributeName): Html => {
 };
 
 /** Asks for what the service requires and the account lacks, and says what for. */
-export const view = (visit: Visit, attributes: readonly AttributeName[]): string => {
+export const view = (visit: Visit, attributes: readonly TypedAttribute[]): string => {
   const t = visit.t.details;
   const uses = visit.registration.claims.filter(({ claim }) => visit.needs.missing.includes(claim));
   return stepPage(visit, {
