@@ -17,6 +17,8 @@ export type Config = {
   /** CIDR ranges of the proxies whose forwarding headers are believed. */
   readonly trustedProxies: readonly string[];
   readonly keyRing: KeyRing;
+  /** Where Prometheus collects; nobody else may reach it. */
+  readonly metrics?: { readonly host: string; readonly port: number };
   readonly logLevel: LogLevel;
 };
 
@@ -65,6 +67,7 @@ export const readConfig = (
   const townFile = readTownFile(env['TOWN_FILE'], files, fault);
   const trustedProxies = readProxies(env['TRUSTED_PROXIES'], fault);
   const keyRing = readKeyRing(env, parseKeyRing, files, fault);
+  const metrics = readMetrics(env, port, fault);
   const logLevel = LOG_LEVELS.find((level) => level === (given(env['LOG_LEVEL']) ?? 'info'));
   if (logLevel === undefined) fault(`LOG_LEVEL is not a level: set one of ${LOG_LEVELS.join(', ')}, or leave it out.`);
   if (
@@ -91,6 +94,7 @@ export const readConfig = (
     townFile,
     trustedProxies: Object.freeze(trustedProxies),
     keyRing,
+    ...(metrics !== undefined && { metrics }),
     logLevel,
   });
 };
@@ -133,6 +137,18 @@ const readHost = (value: string | undefined, fault: Fault): string | undefined =
     : fault(
         'HOST is not an IP address to listen on: set one, like 127.0.0.1 or 0.0.0.0, or leave it out for 127.0.0.1.',
       );
+};
+
+const readMetrics = (env: Environment, port: number | undefined, fault: Fault): Config['metrics'] => {
+  const text = given(env['METRICS_PORT']);
+  const host = given(env['METRICS_HOST']) ?? '127.0.0.1';
+  if (text === undefined) return undefined;
+  const own = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (own < 1 || own > 65535)
+    return fault('METRICS_PORT is not a port: set a number from 1 to 65535, or leave it out.');
+  if (own === port) return fault('METRICS_PORT is the same as PORT: citizens would reach it, set another one.');
+  if (!ipaddr.isValid(host)) return fault('METRICS_HOST is not an IP address: set one, or leave it out for 127.0.0.1.');
+  return { host, port: own };
 };
 
 const readDatabaseUrl = (value: string | undefined, fault: Fault): string | undefined => {

@@ -20,8 +20,10 @@ import { CurrentProvider } from './current-provider.ts';
 import { deliverNotices } from './deliver-notices.ts';
 import { createErrors } from './errors.ts';
 import { createGuard } from './guard.ts';
+import type { Health } from './health.ts';
 import { deliverLogouts, queueBackchannelLogout } from './logout.ts';
 import { createLogoutPages } from './logout-pages.ts';
+import type { Metrics } from './metrics.ts';
 import { leaveForm, securityHeaders } from './navigation.ts';
 import { postToGet } from './post-requests.ts';
 import { Registrations } from './registrations.ts';
@@ -43,6 +45,9 @@ export type AppDeps = {
   mailer: Mailer;
   log: Logger;
   now?: () => Date;
+  /** Answers what proxies and monitoring ask. */
+  health?: Health;
+  metrics?: Metrics;
   /** Given by the sandbox's own entry only; production has no way to set it. */
   sandbox?: { inboxUrl: string };
 };
@@ -93,6 +98,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
       provider.use((ctx, next) => store.inRequest(next, () => ctx.status >= 400));
       provider.use(leaveForm({ town, sandbox: deps.sandbox }));
       errors.listen(provider);
+      deps.metrics?.listen(provider);
     },
   });
 
@@ -148,7 +154,8 @@ export async function createApp(deps: AppDeps): Promise<App> {
   return {
     handler(req, res) {
       const address = guard(req, res);
-      if (address === undefined) return;
+      if (address === undefined || deps.health?.answer(req, res)) return;
+      deps.metrics?.watch(req, res);
       if (current.documents(req, res)) return;
       addresses.set(req, address);
       handle(req, res);

@@ -1,3 +1,4 @@
+import type { Context } from '../accounts/context.ts';
 import { readConfig } from '../adapters/config.ts';
 import { createHashing } from '../adapters/hashing.ts';
 import { createLog } from '../adapters/log.ts';
@@ -7,6 +8,8 @@ import { loadTown } from '../adapters/town.ts';
 import { parseKeyRing } from '../keys/key-ring.ts';
 import { createKeys } from '../keys/keys.ts';
 import { createApp } from './app.ts';
+import { createHealth } from './health.ts';
+import { createMetrics, serveMetrics } from './metrics.ts';
 import { serve } from './serve.ts';
 
 const MIGRATIONS = new URL('../infra/migrations/', import.meta.url).pathname;
@@ -36,16 +39,27 @@ const mailer = createMailer(config.smtpUrl, {
   name: loaded.town.name.de,
   address: loaded.town.contact.email,
 });
+const keys = createKeys(config.keyRing);
+const context = (): Context => ({
+  db: postgres.knex,
+  now: () => new Date(),
+  keys,
+  actor: { kind: 'system', part: 'operation' },
+});
+const health = createHealth({ context, migrations: MIGRATIONS });
+const metrics = config.metrics && createMetrics({ context, pool: postgres.pool, hashing: hashing.stats, health, log });
 const app = await createApp({
   issuer: config.issuer,
   trustedProxies: config.trustedProxies,
   postgres,
   databaseUrl: config.databaseUrl,
-  keys: createKeys(config.keyRing),
+  keys,
   town: loaded.town,
   hashing,
   mailer,
   log,
+  health,
+  ...(metrics && { metrics }),
 });
 const served = await serve(app, config.host, config.port, log).catch((error: NodeJS.ErrnoException) =>
   refuseToStart([
@@ -55,10 +69,19 @@ const served = await serve(app, config.host, config.port, log).catch((error: Nod
   ]),
 );
 
+const collected =
+  config.metrics &&
+  metrics &&
+  (await serveMetrics(metrics, config.metrics.host, config.metrics.port).catch((error: NodeJS.ErrnoException) =>
+    refuseToStart([`METRICS_PORT: ${config.metrics?.port} cannot be used (${error.code}); set another.`]),
+  ));
+
 let stopping = false;
 const stop = async (): Promise<void> => {
   if (stopping) process.exit(1);
   stopping = true;
+  health.drain();
+  await collected?.close();
   await served.stop();
   await hashing.close();
   mailer.close();
