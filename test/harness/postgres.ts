@@ -85,6 +85,21 @@ const ensureTemplate = (url: string): Promise<string> =>
     return name;
   });
 
+/**
+ * Removes a database once its last session has gone. Not by force: that would break connections which somebody still
+ * holds, and an idle connection's error ends the process. What is left then goes away with the cluster.
+ */
+const dropQuietly = async (url: string, name: string): Promise<void> => {
+  for (let attempt = 0; attempt < 10; attempt += 1) {
+    try {
+      await onServer(url, (client) => client.query(`DROP DATABASE IF EXISTS ${name}`));
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+};
+
 /** Copies the template on the given server (default: the shared one). `max` bounds each of the two connection pools. */
 export const testDatabase = async (options: { server?: string; max?: number } = {}): Promise<TestDatabase> => {
   server ??= serverUrl();
@@ -103,7 +118,7 @@ export const testDatabase = async (options: { server?: string; max?: number } = 
     pool,
     drop: async () => {
       await Promise.all([knex.destroy(), pool.end()]);
-      await onServer(admin, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)).catch(() => {});
+      await dropQuietly(admin, name);
     },
   };
 };
