@@ -1,6 +1,7 @@
 import type { Context } from './context.ts';
 import { type AccountSeal, accountSeal } from './data-key.ts';
 import type { AccountId } from './ids.ts';
+import type { Proofs } from './verified-claims.ts';
 
 /** What a request of a service needs to know of an account, read in one go; still sealed, bytes as base64. */
 export type AccountRow = {
@@ -11,6 +12,8 @@ export type AccountRow = {
   readonly email: string | null;
   /** By name. */
   readonly attributes: Readonly<Record<string, string>> | null;
+  /** Level and day of proof of the attributes that were proofed, by name. */
+  readonly proofs: Proofs | null;
   /** By reference. */
   readonly consents: Readonly<Record<string, string>> | null;
 };
@@ -22,6 +25,8 @@ export const accountRowSql = (column: string): string => `
     'data_key', encode(a.data_key, 'base64'), 'data_key_version', a.data_key_version,
     'email', encode(a.email_sealed, 'base64'),
     'attributes', (SELECT json_object_agg(t.name, encode(t.sealed, 'base64')) FROM attributes t WHERE t.account_id = a.id),
+    'proofs', (SELECT json_object_agg(t.name, json_build_object('level', t.level, 'on', t.recorded_at::date))
+      FROM attributes t WHERE t.account_id = a.id AND t.level IS NOT NULL),
     'consents', (SELECT json_object_agg(encode(c.reference, 'base64'), encode(c.sealed, 'base64'))
       FROM consents c WHERE c.account_id = a.id))
   FROM accounts a WHERE a.id = ${column}`;

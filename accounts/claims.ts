@@ -3,10 +3,13 @@ import { type AttributeName, type Attributes, attributeColumn } from './attribut
 import type { Context } from './context.ts';
 import type { AccountId } from './ids.ts';
 import type { Registration, Text, Town } from './town.ts';
+import { type Proofs, verifiedClaims } from './verified-claims.ts';
 
 /** What claims are made from. */
 export type Person = {
   readonly attributes: Attributes;
+  /** How and when somebody else than the citizen has vouched for an attribute; by name. */
+  readonly proofs?: Proofs;
   /** Proven; absent for citizens without e-mail. */
   readonly email?: string;
   /** BCP 47. */
@@ -23,7 +26,7 @@ type CatalogueEntry = {
   /** Says less than what it comes from. */
   readonly derived: boolean;
   /** The value for `now`; undefined if what it comes from is not recorded. */
-  readonly value: (person: Person, now: Date) => unknown;
+  readonly value: (person: Person, now: Date, allowed: readonly string[]) => unknown;
 };
 
 /** Civil days are those of the town, not of UTC. */
@@ -75,6 +78,9 @@ const residenceByCard = ({ attributes: { resident } }: Person, now: Date): boole
   return days <= RESIDENCE_PROOF_DAYS ? resident.lives : undefined;
 };
 
+/** Enough for a region, too little for a street: several ten thousand people share it. */
+const POSTAL_AREA_DIGITS = 3;
+
 const ageOver = (years: number): CatalogueEntry => ({
   label: { de: `mindestens ${years} Jahre alt (ja oder nein)`, en: `at least ${years} years old (yes or no)` },
   from: ['birthdate', 'age_over'],
@@ -124,6 +130,27 @@ export const CLAIM_CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
     // The card's own answer is the register's; an address may have been typed in.
     value: (person, now) => residenceByCard(person, now) ?? livesInTown(person),
   },
+  postal_code_area: {
+    label: { de: 'Postleitzahlbereich (die ersten drei Ziffern)', en: 'Postal code area (the first three digits)' },
+    from: ['address'],
+    derived: true,
+    value: ({ attributes: { address } }) => address?.postal_code.slice(0, POSTAL_AREA_DIGITS),
+  },
+  // OpenID Connect for Identity Assurance 1.0: of what is given anyway, which part somebody has checked, how well and when.
+  verified_claims: {
+    label: { de: 'wer diese Angaben geprüft hat und wie gut', en: 'who has checked this data and how well' },
+    from: [],
+    derived: false,
+    value: (person, now, allowed) =>
+      verifiedClaims(
+        person.proofs ?? {},
+        allowed.flatMap((claim) => {
+          const entry = CLAIM_CATALOGUE[claim];
+          const from = entry?.from.filter((name) => person.attributes[name] !== undefined) ?? [];
+          return from.length === 0 ? [] : [{ claim, from, value: entry?.value(person, now, allowed) }];
+        }),
+      ),
+  },
 };
 
 /** The claims that a scope asks for (OpenID Connect Core §5.4), as far as the catalogue has them. */
@@ -171,7 +198,7 @@ export const requestedClaims = (
 export const claimValues = (person: Person, names: readonly string[], now: Date): Record<string, unknown> => {
   const values: Record<string, unknown> = {};
   for (const name of names) {
-    const value = Object.hasOwn(CLAIM_CATALOGUE, name) ? CLAIM_CATALOGUE[name]?.value(person, now) : undefined;
+    const value = Object.hasOwn(CLAIM_CATALOGUE, name) ? CLAIM_CATALOGUE[name]?.value(person, now, names) : undefined;
     if (value !== undefined) values[name] = value;
   }
   return values;
@@ -196,6 +223,7 @@ export const releasedFrom = (
     attributes: Object.fromEntries(
       attributes.map(([name, sealed]) => [name, JSON.parse(open(attributeColumn(name), sealed))]),
     ),
+    proofs: row.proofs ?? {},
     ...(row.email === null ? {} : { email: open('accounts.email', row.email) }),
     language: row.language,
     subject: ctx.keys.subject(registration.organisation, account),

@@ -31,6 +31,8 @@ export type ClaimUse = {
   readonly claim: string;
   readonly purpose: Text;
   readonly legalBasis: Text;
+  /** Why no claim that says less would do; raw data is not registered without it. */
+  readonly rawBecause?: Text;
   readonly required: boolean;
 };
 
@@ -62,6 +64,8 @@ export type Registration = {
   readonly homepage?: string;
   readonly initiateLoginUri?: string;
   readonly backchannelLogoutUri?: string;
+  /** Where the service takes Security Event Tokens (RFC 8935): that an account is gone, that a consent was withdrawn. */
+  readonly securityEventsUri?: string;
   readonly authMethod: AuthMethod;
   readonly jwks?: { readonly keys: readonly object[] };
   readonly jwksUri?: string;

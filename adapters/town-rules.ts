@@ -1,4 +1,5 @@
 import type { Registration, Text, Town } from '../accounts/town.ts';
+import { checkLeastData } from './claim-rules.ts';
 import type { TownSource } from './town-source.ts';
 
 /** `localhost`: http addresses of this machine are fine (the sandbox only). */
@@ -60,6 +61,7 @@ export const checkService = (
       source.fault(['claims', index, 'claim'], `the claim ${claim} is named twice`);
     }
   }
+  checkLeastData(source, service);
   if (service.needsEmail && !service.claims.some(({ claim }) => claim === 'email')) {
     source.fault(
       ['needs_email'],
@@ -74,6 +76,7 @@ const checkTexts = (source: TownSource, service: Registration, languages: readon
   for (const [index, use] of service.claims.entries()) {
     checkText(source, ['claims', index, 'purpose'], use.purpose, languages);
     checkText(source, ['claims', index, 'legal_basis'], use.legalBasis, languages);
+    if (use.rawBecause !== undefined) checkText(source, ['claims', index, 'raw_because'], use.rawBecause, languages);
   }
 };
 
@@ -112,6 +115,7 @@ const checkAddresses = (source: TownSource, service: Registration, options: Town
     client_uri: service.homepage,
     initiate_login_uri: service.initiateLoginUri,
     backchannel_logout_uri: service.backchannelLogoutUri,
+    security_events_uri: service.securityEventsUri,
     jwks_uri: service.jwksUri,
   };
   for (const [field, uri] of Object.entries(single)) {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Ajv, type ValidateFunction } from 'ajv';
-import type { ClaimUse, Registration, Town } from '../accounts/town.ts';
+import type { ClaimUse, Registration, Text, Town } from '../accounts/town.ts';
 import { checkService, checkTown, type TownOptions } from './town-rules.ts';
 import { checkSchema, readSource, type TownFault, type TownSource } from './town-source.ts';
 
@@ -26,7 +26,11 @@ type ServiceFile = {
   backchannel_logout_uri?: string;
   jwks?: { keys: object[] };
   jwks_uri?: string;
-  claims?: (Omit<ClaimUse, 'legalBasis'> & { legal_basis: ClaimUse['legalBasis'] })[];
+  security_events_uri?: string;
+  claims?: (Omit<ClaimUse, 'legalBasis' | 'rawBecause'> & {
+    legal_basis: ClaimUse['legalBasis'];
+    raw_because?: Text;
+  })[];
   refresh_tokens?: boolean;
   needs_email?: boolean;
   pkce_exemption?: { reason: string; until: string };
@@ -125,10 +129,15 @@ const toRegistration = (file: ServiceFile): Registration => ({
   ...(file.client_uri !== undefined && { homepage: file.client_uri }),
   ...(file.initiate_login_uri !== undefined && { initiateLoginUri: file.initiate_login_uri }),
   ...(file.backchannel_logout_uri !== undefined && { backchannelLogoutUri: file.backchannel_logout_uri }),
+  ...(file.security_events_uri !== undefined && { securityEventsUri: file.security_events_uri }),
   authMethod: file.token_endpoint_auth_method,
   ...(file.jwks !== undefined && { jwks: file.jwks }),
   ...(file.jwks_uri !== undefined && { jwksUri: file.jwks_uri }),
-  claims: (file.claims ?? []).map(({ legal_basis: legalBasis, ...use }) => ({ ...use, legalBasis })),
+  claims: (file.claims ?? []).map(({ legal_basis: legalBasis, raw_because: rawBecause, ...use }) => ({
+    ...use,
+    legalBasis,
+    ...(rawBecause !== undefined && { rawBecause }),
+  })),
   refreshTokens: file.refresh_tokens ?? false,
   needsEmail: file.needs_email ?? false,
   ...(file.pkce_exemption !== undefined && { pkceExemption: file.pkce_exemption }),

@@ -138,6 +138,7 @@ test('every claim has a value where there is something to say, and none otherwis
     age_over_18: true,
     age_over_65: false,
     resident: true,
+    postal_code_area: '333',
   });
   const { email: _, ...silent } = person({ attributes: {} });
   t.deepEqual(claims.claimValues(silent, all, now), { preferred_username: 'b-ab0123456789', locale: 'de' });

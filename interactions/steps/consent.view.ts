@@ -1,5 +1,6 @@
 import { CLAIM_CATALOGUE } from '../../accounts/claims.ts';
 import type { ClaimUse } from '../../accounts/town.ts';
+import { claimValue } from '../claim-value.view.ts';
 import { checkbox, form, submit } from '../form.view.ts';
 import { type Fragment, type Html, html } from '../html.ts';
 import { inLanguage } from '../language.ts';
@@ -7,26 +8,10 @@ import type { Visit } from '../visit.ts';
 import { checkboxOf, shown, usesOf } from './consent-form.ts';
 import { stepPage } from './page.view.ts';
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
-
-/** A claim's value as a citizen reads it. */
-const readable = (visit: Visit, claim: string): Fragment => {
-  const value = visit.values[claim];
-  const { common, consent } = visit.t;
-  const { language } = visit.shell;
-  if (value === undefined) return html`<em>${consent.missing}</em>`;
-  if (typeof value === 'boolean') return value ? common.yes : common.no;
-  if (isRecord(value) && typeof value['formatted'] === 'string')
-    return value['formatted'].split('\n').map((line, at) => html`${at > 0 && html`<br>`}${line}`);
-  if (claim === 'birthdate' && typeof value === 'string')
-    return new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, {
-      dateStyle: 'long',
-      timeZone: 'UTC',
-    }).format(new Date(value));
-  if (claim === 'locale' && typeof value === 'string')
-    return new Intl.DisplayNames(language, { type: 'language' }).of(value) ?? value;
-  return typeof value === 'string' || typeof value === 'number' ? value : JSON.stringify(value);
-};
+const readable = (visit: Visit, claim: string): Fragment =>
+  visit.values[claim] === undefined
+    ? html`<em>${visit.t.consent.missing}</em>`
+    : claimValue(claim, visit.values[claim], visit.shell.language);
 
 const claimItem = (visit: Visit, use: ClaimUse): Html => {
   const t = visit.t.consent;

@@ -203,6 +203,7 @@ export const de = {
     purpose: 'Wofür',
     legalBasis: 'Rechtsgrundlage',
     missing: 'nicht hinterlegt',
+    levels: { low: 'einfach geprüft', substantial: 'substanziell geprüft', high: 'auf hohem Niveau geprüft' },
     never: 'Der Dienst erfährt nicht, welche anderen Dienste Sie nutzen.',
     remembered: 'Wir merken uns Ihre Entscheidung, bis der Dienst etwas anderes wissen möchte.',
     allow: 'Erlauben und weiter',

@@ -198,6 +198,7 @@ export const en: Texts = {
     purpose: 'What for',
     legalBasis: 'Legal basis',
     missing: 'not in your account',
+    levels: { low: 'checked', substantial: 'checked at level substantial', high: 'checked at level high' },
     never: 'The service does not learn which other services you use.',
     remembered: 'We remember your decision until the service wants to know something else.',
     allow: 'Allow and continue',
