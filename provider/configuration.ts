@@ -1,8 +1,9 @@
 import type { AdapterFactory, Client, Configuration, JWKS, KoaContextWithOIDC } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import { CLAIM_CATALOGUE, SCOPE_CLAIMS } from '../accounts/claims.ts';
-import { secretMatches } from '../accounts/clients.ts';
+import { hashSecret, secretMatches } from '../accounts/clients.ts';
 import type { Context } from '../accounts/context.ts';
+import { Secret } from '../accounts/secret.ts';
 import type { Town } from '../accounts/town.ts';
 import type { Keys } from '../keys/keys.ts';
 import { findAccount, isActive, type ReadAccount } from './claims.ts';
@@ -51,8 +52,9 @@ const claimsWithoutScope = Object.keys(CLAIM_CATALOGUE).filter(
   (claim) => !Object.values(SCOPE_CLAIMS).some((claims) => claims.includes(claim)),
 );
 
-const organisationOf = (client: Client): string =>
-  typeof client.organisation === 'string' ? client.organisation : String(client.sectorIdentifier);
+/** A client that registered itself may bring a sector along; it is never mistaken for an organisation of the town. */
+const sectorOf = (client: Client): string =>
+  typeof client.organisation === 'string' ? client.organisation : `trial ${String(client.sectorIdentifier)}`;
 
 const epochSeconds = (): number => Math.floor(Date.now() / 1000);
 
@@ -83,7 +85,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     responseTypes: ['code'],
     subjectTypes: ['pairwise'],
     // Called without a context for logout tokens: it may depend on nothing but account and client.
-    pairwiseIdentifier: (_ctx, account, client) => keys.subject(organisationOf(client), account),
+    pairwiseIdentifier: (_ctx, account, client) => keys.subject(sectorOf(client), account),
     // Our own name for an organisation is not fetched; one that a client brought along is.
     sectorIdentifierUriValidate: (client) =>
       client.organisation === undefined && client.sectorIdentifierUri !== trialDefaults(issuer).sector_identifier_uri,
@@ -106,7 +108,15 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     },
 
     clientDefaults: parts.openRegistration ? trialDefaults(issuer) : { id_token_signed_response_alg: 'ES256' },
-    extraClientMetadata: { properties: [...EXTRA_CLIENT_METADATA] },
+    extraClientMetadata: {
+      properties: [...EXTRA_CLIENT_METADATA],
+      // With a context, the client describes itself: what only a registration of the town may say, it may not.
+      validator(ctx, name, value) {
+        if (ctx !== undefined && value !== undefined) {
+          throw new errors.InvalidClientMetadata(`${name} cannot be registered`);
+        }
+      },
+    },
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
     clientBasedCORS: (_ctx, origin, client) =>
       registrations.find(client.clientId)?.corsOrigins.includes(origin) === true,
@@ -198,6 +208,8 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
 
 /** Client secrets are stored hashed; this is the one comparison that oidc-provider makes with one. */
 export function compareHashedSecret(this: Client, actual: string): boolean {
-  const { secret_hashes: hashes } = this as Client & { secret_hashes?: unknown };
-  return Array.isArray(hashes) && secretMatches(hashes.map(String), actual);
+  const { secret_hashes: hashes, clientSecret } = this as Client & { secret_hashes?: unknown };
+  if (Array.isArray(hashes)) return secretMatches(hashes.map(String), actual);
+  // A client that registered itself reads its secret again (RFC 7592 §2.1), so that is kept, sealed.
+  return clientSecret !== undefined && secretMatches([hashSecret(new Secret(clientSecret))], actual);
 }

@@ -1,7 +1,6 @@
 import { CLAIM_CATALOGUE } from '../accounts/claims.ts';
-import { hashSecret, newClientSecret } from '../accounts/clients.ts';
+import { newClientSecret } from '../accounts/clients.ts';
 import type { DynamicClient } from '../accounts/dynamic-clients.ts';
-import { Secret } from '../accounts/secret.ts';
 import type { Registration, Text } from '../accounts/town.ts';
 import { sectorIdentifierUri } from './client-metadata.ts';
 
@@ -53,12 +52,6 @@ export function trialRegistration(metadata: DynamicClient): Registration {
     ...(backchannelLogoutUri !== undefined && { backchannelLogoutUri }),
   };
 }
-
-/** What oidc-provider reads of such a client; its secret goes along as the same hash that registered services have. */
-export const trialMetadata = (metadata: DynamicClient): DynamicClient => {
-  const secret = text(metadata['client_secret']);
-  return secret === undefined ? metadata : { ...metadata, secret_hashes: [hashSecret(new Secret(secret))] };
-};
 
 const ID_LENGTH = 24;
 

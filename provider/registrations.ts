@@ -4,7 +4,7 @@ import * as dynamicClients from '../accounts/dynamic-clients.ts';
 import { parseClientId } from '../accounts/ids.ts';
 import type { Registration, Resource } from '../accounts/town.ts';
 import { type ClientMetadata, clientMetadata } from './client-metadata.ts';
-import { trialMetadata, trialRegistration } from './dynamic-registration.ts';
+import { trialRegistration } from './dynamic-registration.ts';
 
 /** Clients that registered themselves and were looked up lately. */
 const TRIALS_KEPT = 1000;
@@ -56,7 +56,7 @@ export class Registrations {
     const metadata = id && (await dynamicClients.find(this.#context(), id));
     this.#trials.delete(clientId);
     if (metadata === undefined) return undefined;
-    const entry = { registration: trialRegistration(metadata), metadata: trialMetadata(metadata) };
+    const entry = { registration: trialRegistration(metadata), metadata };
     this.#trials.set(clientId, entry);
     for (const oldest of this.#trials.keys()) {
       if (this.#trials.size <= TRIALS_KEPT) break;
