@@ -58,6 +58,10 @@ export const readConfig = (
   const fault = (line: string): undefined => {
     faults.push(line);
   };
+  // What the sandbox permits must not reach real citizens by a variable that was left over.
+  if (given(env['PROFILE']) !== undefined) {
+    fault('PROFILE is for the sandbox only (PROFILE=sandbox npm start): leave it out.');
+  }
   const issuer = readIssuer(env['ISSUER'], fault);
   const port = readPort(env['PORT'], fault);
   const host = readHost(env['HOST'], fault);

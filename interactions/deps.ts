@@ -22,7 +22,8 @@ export type PageDeps = {
   readonly sandbox?: { readonly inboxUrl: string };
   /** The citizen's network address, behind trusted proxies too. */
   readonly clientAddress: (ctx: Koa.Context) => string;
-  readonly defaults: { readonly minPasswordLength: number };
+  /** `patience` multiplies the limits on sign-ins: only where test suites sign in all day. */
+  readonly defaults: { readonly minPasswordLength: number; readonly patience?: number };
   /** How many forms an address may send; for load tests from one machine. */
   readonly formsPerAddress?: { readonly limit: number; readonly windowSeconds: number };
   readonly log: Pick<Logger, 'warn' | 'error'>;

@@ -49,6 +49,10 @@ test('HOST, PORT, REDIS_URL and LOG_LEVEL may be left out', (t) => {
   t.false('redisUrl' in config);
 });
 
+test('the sandbox cannot be had in production', (t) => {
+  for (const PROFILE of ['sandbox', 'production', 'x']) t.regex(faultsWith({ PROFILE }).join(), /^PROFILE/);
+});
+
 test('everything that is missing is named at once, each with what to do', (t) => {
   const config = readConfig({}, parseKeyRing);
   const faults = 'faults' in config ? config.faults : [];

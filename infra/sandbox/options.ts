@@ -20,13 +20,15 @@ export type SandboxOptions = {
   /** Everything the sandbox keeps; ignored by git. */
   readonly folder: string;
   readonly fresh: boolean;
+  /** PROFILE=sandbox: limits on sign-ins and forms are out of the way of test suites. */
+  readonly testSuites: boolean;
 };
 
 const DEFAULT_PORT = 3000;
 const PORTS = 6;
 const ROOT = new URL('../../', import.meta.url);
 
-/** Reads PORT, ISSUER, TOWN_FILE, SANDBOX_DIR and the arguments; anything that cannot be understood is an obstacle. */
+/** Reads PORT, ISSUER, PROFILE, TOWN_FILE, SANDBOX_DIR and the arguments; anything that cannot be understood is an obstacle. */
 export const readOptions = (env: NodeJS.ProcessEnv, args: readonly string[]): SandboxOptions => {
   const port = readPort(env['PORT']);
   return {
@@ -35,6 +37,7 @@ export const readOptions = (env: NodeJS.ProcessEnv, args: readonly string[]): Sa
     townFile: env['TOWN_FILE'] || fileURLToPath(new URL('infra/towns/guetersloh/town.yaml', ROOT)),
     folder: env['SANDBOX_DIR'] || fileURLToPath(new URL('.sandbox', ROOT)),
     fresh: readArguments(args).fresh,
+    testSuites: readProfile(env['PROFILE']),
   };
 };
 
@@ -44,6 +47,13 @@ const readPort = (text: string | undefined): number => {
   if (port >= 1 && port <= 65536 - PORTS) return port;
   throw new Obstacle(
     `PORT=${text} is not a port with five more behind it: set a number from 1024 to ${65536 - PORTS}, or leave it out.`,
+  );
+};
+
+const readProfile = (text: string | undefined): boolean => {
+  if (text === undefined || text === '' || text === 'sandbox') return text === 'sandbox';
+  throw new Obstacle(
+    `PROFILE=${text} is none that I know: set PROFILE=sandbox to run standard test suites, or leave it out.`,
   );
 };
 

@@ -78,7 +78,7 @@ export const runTown = async (
     hashing,
     mailer,
     log,
-    sandbox: { inboxUrl: `http://localhost:${ports.inbox}/` },
+    sandbox: { inboxUrl: `http://localhost:${ports.inbox}/`, testSuites: options.testSuites },
   });
   undo.push(() => app.close());
   const served = await serve(app, '127.0.0.1', ports.provider, log);

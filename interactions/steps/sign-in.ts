@@ -41,7 +41,7 @@ const signIn = async (visit: Visit, form: Form): Promise<Outcome> => {
   if (identifier === '') missing.push({ field: 'identifier', code: 'identifier-missing' });
   if (password === '') missing.push({ field: 'password', code: 'password-missing' });
   if (missing.length > 0) return faulty(missing, { identifier });
-  const from = { address: visit.deps.clientAddress(visit.ctx) };
+  const from = { address: visit.deps.clientAddress(visit.ctx), patience: visit.deps.defaults.patience };
   try {
     const result = await passwords.verify(visit.domain, visit.deps.hashing, identifier, new Secret(password), from);
     const faults = { wrong: { field: 'identifier', code: 'sign-in-wrong' }, wait: { code: 'sign-in-wait' } } as const;

@@ -114,7 +114,7 @@ export const addCitizen = async (town: RunningTown, email: string, password: str
 
 /** Whether a redirect stays with the provider. */
 export const atHome =
-  (town: RunningTown) =>
+  (town: Pick<RunningTown, 'issuer'>) =>
   (to: URL): boolean =>
     to.origin === town.issuer;
 

@@ -39,7 +39,7 @@ export const sendJson = async (
 
 /** Registers a client (OpenID Connect Dynamic Client Registration §3.1). */
 export const registerTrial = async (
-  town: RunningTown,
+  town: Pick<RunningTown, 'issuer'>,
   metadata: Record<string, unknown> = {},
 ): Promise<TrialClient> => {
   const answer = await sendJson(new URL('/reg', town.issuer), 'POST', {
@@ -53,7 +53,7 @@ export const registerTrial = async (
 
 /** The address of an authorization request; `undefined` leaves a parameter out. */
 export const requestUrl = (
-  town: RunningTown,
+  town: Pick<RunningTown, 'issuer'>,
   client: TrialClient,
   changes: Record<string, string | undefined> = {},
 ): URL => {
@@ -75,7 +75,7 @@ const MAX_PAGES = 5;
 
 /** Answers the pages of a sign-in by their plain forms until one leads away from the provider. */
 export const answerPages = async (
-  town: RunningTown,
+  town: Pick<RunningTown, 'issuer'>,
   visitor: Visitor,
   first: Answer,
   { email, password }: Credentials,
@@ -107,7 +107,7 @@ export const returned = (answer: Answer): URLSearchParams => {
 
 /** A whole authorization request: what the service gets back. */
 export const authorize = async (
-  town: RunningTown,
+  town: Pick<RunningTown, 'issuer'>,
   visitor: Visitor,
   client: TrialClient,
   credentials: Credentials,
@@ -122,7 +122,7 @@ const basicOf = ({ clientId, metadata }: TrialClient): string =>
 
 /** A request to the token endpoint or one like it, authenticated by `client_secret_basic`. */
 export const tokenRequest = async (
-  town: RunningTown,
+  town: Pick<RunningTown, 'issuer'>,
   client: TrialClient,
   fields: Record<string, string>,
   path = '/token',
@@ -137,7 +137,7 @@ export const tokenRequest = async (
 
 /** Redeems a code, without PKCE. */
 export const redeemTrial = (
-  town: RunningTown,
+  town: Pick<RunningTown, 'issuer'>,
   client: TrialClient,
   code: string | null,
   changes: Record<string, string> = {},
@@ -151,7 +151,7 @@ export const redeemTrial = (
 
 /** What userinfo says; `how` the token is presented (RFC 6750 §2). */
 export const askUserinfo = async (
-  town: RunningTown,
+  town: Pick<RunningTown, 'issuer'>,
   token: string,
   how: 'get' | 'post-header' | 'post-body' = 'get',
 ): Promise<Tokens> =>
@@ -165,7 +165,7 @@ export const askUserinfo = async (
 
 /** The claims of an ID token, its signature checked against the published keys. */
 export const readIdToken = async (
-  town: RunningTown,
+  town: Pick<RunningTown, 'issuer'>,
   client: TrialClient,
   token: string,
 ): Promise<{ header: { alg?: string; kid?: string }; payload: JWTPayload }> => {
