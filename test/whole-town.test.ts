@@ -1,6 +1,13 @@
 import test, { type ExecutionContext } from 'ava';
 import { de } from '../interactions/texts/de.ts';
-import { addAuthenticator, type Browser, type BrowserContext, type Page, startBrowser } from './harness/browser.ts';
+import {
+  type Authenticator,
+  addAuthenticator,
+  type Browser,
+  type BrowserContext,
+  type Page,
+  startBrowser,
+} from './harness/browser.ts';
 import { Citizen, type CitizenData } from './harness/citizen.ts';
 import type { Service } from './harness/service.ts';
 import { APP_ADDRESS, type RunningTown, type ServiceName, startTown } from './harness/town.ts';
@@ -51,7 +58,13 @@ const shared = (one: Record<string, unknown>, other: Record<string, unknown>): s
   Object.keys(one).filter((name) => !HARMLESS.has(name) && JSON.stringify(one[name]) === JSON.stringify(other[name]));
 
 /** The whole walk: register, four services, one person each time, sign out everywhere, come back. */
-const walk = async (t: ExecutionContext, context: BrowserContext, page: Page, data: CitizenData): Promise<Citizen> => {
+const walk = async (
+  t: ExecutionContext,
+  context: BrowserContext,
+  page: Page,
+  data: CitizenData,
+  authenticator?: Authenticator,
+): Promise<Citizen> => {
   const { portal, fahrkarte, bibliothek, strom } = town.services;
   const before = Object.fromEntries(
     Object.entries(town.services).map(([name, service]) => [name, service.signIns.length]),
@@ -60,6 +73,8 @@ const walk = async (t: ExecutionContext, context: BrowserContext, page: Page, da
   const arrivedAt = (service: Service, name: ServiceName) => () => service.signIns.length > before[name];
   const { complaints, pointedTo } = watch(page);
   const citizen = new Citizen(page, town, data);
+  citizen.authenticator = authenticator;
+  await authenticator?.presence(false);
 
   const first = await citizen.signInTo(portal.origin, arrivedAt(portal, 'portal'));
   t.is(first[0], de.signIn.title);
@@ -117,8 +132,8 @@ test.serial('one passkey, four services, three subjects, one sign-out', async (t
   const context = await browser.newContext({ locale: 'de-DE' });
   const page = await context.newPage();
   const authenticator = await addAuthenticator(page);
-  await walk(t, context, page, { email: 'passkey@buerger.example', givenName: 'Änne', familyName: 'Öztürk-Beispiel' });
-  t.truthy(authenticator.id);
+  const person = { email: 'passkey@buerger.example', givenName: 'Änne', familyName: 'Öztürk-Beispiel' };
+  await walk(t, context, page, person, authenticator);
 });
 
 test.serial('the same with a password and script switched off', async (t) => {

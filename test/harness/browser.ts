@@ -68,6 +68,8 @@ export type Authenticator = {
   /** How many passkeys it holds. */
   count(): Promise<number>;
   remove(): Promise<void>;
+  /** Whether its owner touches it when asked; without, the autofill of a page waits. */
+  readonly presence: (enabled: boolean) => Promise<void>;
 };
 
 /** Puts a virtual platform authenticator into a page (WebAuthn domain of the DevTools protocol). */
@@ -91,6 +93,9 @@ export const addAuthenticator = async (
     cdp,
     id,
     count: async () => (await cdp.send('WebAuthn.getCredentials', { authenticatorId: id })).credentials.length,
+    presence: async (enabled) => {
+      await cdp.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId: id, enabled });
+    },
     remove: async () => {
       await cdp.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId: id });
     },

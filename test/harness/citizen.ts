@@ -1,7 +1,9 @@
 /** A citizen at a real browser: answers whatever page of the provider comes, by what it is called and says. */
 import { de } from '../../interactions/texts/de.ts';
-import type { Page } from './browser.ts';
+import type { Authenticator, Page } from './browser.ts';
 import type { RunningTown } from './town.ts';
+
+const PASSKEY_BUTTON_MS = 3000;
 
 export type CitizenData = {
   readonly email?: string;
@@ -30,6 +32,8 @@ export class Citizen {
   kennung = '';
   backupCodes: string[] = [];
   registered = false;
+  /** Touched only when a passkey is asked for. */
+  authenticator: Authenticator | undefined;
   #arrived: () => Promise<boolean> | boolean = () => false;
 
   constructor(page: Page, town: RunningTown, data: CitizenData) {
@@ -118,7 +122,10 @@ export class Citizen {
       case de.address.title:
         return this.#address();
       case de.credential.title:
-        return this.#click(data.password === undefined ? de.credential.passkeySubmit : de.credential.passwordSubmit);
+        if (data.password !== undefined) return this.#click(de.credential.passwordSubmit);
+        await this.authenticator?.presence(true);
+        await this.#click(de.credential.passkeySubmit);
+        return this.authenticator?.presence(false);
       case de.password.title:
         await this.#fill(de.password.label, data.password ?? '');
         // With script there is a button that shows the password instead.
@@ -148,7 +155,13 @@ export class Citizen {
 
   async #signIn(): Promise<void> {
     if (!this.registered) return this.#click(de.signIn.register);
-    if (this.data.password === undefined) return this.#click(de.signIn.passkey);
+    if (this.data.password === undefined) {
+      // With a finger on it from the start, the authenticator would answer the autofill before anybody saw the page.
+      await this.authenticator?.presence(true);
+      const button = this.page.getByRole('button', { name: de.signIn.passkey });
+      await this.#act(button.click({ timeout: PASSKEY_BUTTON_MS }).catch(() => undefined));
+      return this.authenticator?.presence(false);
+    }
     await this.#fill(de.signIn.identifier, this.data.email ?? this.kennung);
     await this.#fill(de.signIn.password, this.data.password);
     await this.#act(this.page.getByRole('button', { name: de.signIn.submit, exact: true }).click());
