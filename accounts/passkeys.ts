@@ -9,10 +9,12 @@ import {
   verifyAuthenticationResponse,
   verifyRegistrationResponse,
 } from '@simplewebauthn/server';
+import { cose, decodeCredentialPublicKey } from '@simplewebauthn/server/helpers';
 import * as audit from './audit.ts';
 import { type Context, inTransaction } from './context.ts';
 import type { AccountId } from './ids.ts';
 import type { SignIn } from './sign-in.ts';
+import { isDerSignature } from './signature-encoding.ts';
 
 /** The provider as a WebAuthn relying party: `id` is its host name, `origin` its exact origin. */
 export type RelyingParty = { readonly id: string; readonly origin: string; readonly name: string };
@@ -157,6 +159,9 @@ const find = async (ctx: Context, credentialId: string): Promise<StoredPasskey |
   return row;
 };
 
+const isEcKey = (publicKey: Buffer): boolean =>
+  cose.isCOSEPublicKeyEC2(decodeCredentialPublicKey(new Uint8Array(publicKey)));
+
 /** The counter that a valid assertion carries, undefined if any check fails. */
 const assertedCounter = async (
   rp: RelyingParty,
@@ -177,6 +182,8 @@ const assertedCounter = async (
       // The counter is compared in SQL below, where parallel assertions cannot pass each other.
       credential: { id: response.id, publicKey: new Uint8Array(stored.public_key), counter: 0 },
     });
+    const signature = Buffer.from(response.response.signature, 'base64url');
+    if (isEcKey(stored.public_key) && !isDerSignature(signature)) return undefined;
     return verified && authenticationInfo.userVerified ? authenticationInfo.newCounter : undefined;
   } catch {
     return undefined;

@@ -134,6 +134,23 @@ test('no changed byte of an assertion is overlooked', async (t) => {
   await domain.database.drop();
 });
 
+test('one signature has one encoding: of all lengths that BER allows only that of DER is taken', async (t) => {
+  const domain = await openDomain();
+  const { ctx } = domain;
+  const { device } = await register(ctx);
+  const challenge = Buffer.alloc(32, 9).toString('base64url');
+  for (let first = 0; first < 256; first += 1) {
+    const assertion = device.get(ceremony(challenge));
+    const response = assertion['response'] as Record<string, string>;
+    const bytes = Buffer.from(response['signature'] ?? '', 'base64url');
+    const right = bytes[1] === first;
+    bytes[1] = first;
+    const changed = { ...assertion, response: { ...response, signature: bytes.toString('base64url') } };
+    t.is((await passkeys.verify(ctx, RP, challenge, changed)).outcome, right ? 'proven' : 'wrong', `length ${first}`);
+  }
+  await domain.database.drop();
+});
+
 test('a counter that does not rise tells of a copied authenticator; parallel assertions cannot pass each other', async (t) => {
   const domain = await openDomain({ max: 20 });
   const { ctx } = domain;
