@@ -10,6 +10,8 @@ export type AccountRow = {
   readonly data_key: string | null;
   readonly data_key_version: number;
   readonly email: string | null;
+  /** The month of the last use, as its first day. */
+  readonly used_month: string;
   /** By name. */
   readonly attributes: Readonly<Record<string, string>> | null;
   /** Level and day of proof of the attributes that were proofed, by name. */
@@ -23,7 +25,7 @@ export const accountRowSql = (column: string): string => `
   SELECT json_build_object(
     'status', a.status, 'language', a.language,
     'data_key', encode(a.data_key, 'base64'), 'data_key_version', a.data_key_version,
-    'email', encode(a.email_sealed, 'base64'),
+    'email', encode(a.email_sealed, 'base64'), 'used_month', a.used_month,
     'attributes', (SELECT json_object_agg(t.name, encode(t.sealed, 'base64')) FROM attributes t WHERE t.account_id = a.id),
     'proofs', (SELECT json_object_agg(t.name, json_build_object('level', t.level, 'on', t.recorded_at::date))
       FROM attributes t WHERE t.account_id = a.id AND t.level IS NOT NULL),

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import * as attributes from './attributes.ts';
 import * as audit from './audit.ts';
 import * as backupCodes from './backup-codes.ts';
+import { monthOf, startOfDay } from './coarse-time.ts';
 import { type Context, inTransaction } from './context.ts';
 import { type AccountSeal, accountSeal } from './data-key.ts';
 import { type EmailAddress, emailIndex, parseEmail } from './email.ts';
@@ -43,6 +44,7 @@ export type Account = {
   readonly language: string;
   readonly email?: EmailAddress;
   readonly kennung: kennung.Kennung;
+  /** The day. */
   readonly createdAt: Date;
   /** Grows with every change of a credential. */
   readonly credentialState: number;
@@ -79,7 +81,8 @@ const insertAccount = async (
         email_index: wanted.email === undefined ? null : emailIndex(ctx.keys, wanted.email),
         email_sealed: wanted.email === undefined ? null : seal.seal('accounts.email', wanted.email),
         passkey_handle: wanted.credential.kind === 'passkey' ? wanted.credential.handle : newPasskeyHandle(),
-        created_at: ctx.now(),
+        created_at: startOfDay(ctx.now()),
+        used_month: monthOf(ctx.now()),
       })
       .onConflict('kennung_index')
       .ignore()

@@ -11,7 +11,14 @@ export type Bucket = {
 
 export type Reservation = { outcome: 'ok' } | { outcome: 'wait'; until: Date };
 
-const handle = (ctx: Context, bucket: Bucket): Buffer => ctx.keys.index('attempts', `${bucket.kind} ${bucket.key}`);
+/** Of a network address only a part of a hash is kept, and another one every day. */
+const ADDRESS_HASH_BYTES = 8;
+
+const handle = (ctx: Context, bucket: Bucket): Buffer => {
+  if (bucket.kind !== 'address') return ctx.keys.index('attempts', `${bucket.kind} ${bucket.key}`);
+  const day = ctx.now().toISOString().slice(0, 10);
+  return ctx.keys.index('attempts', `address ${day} ${bucket.key}`).subarray(0, ADDRESS_HASH_BYTES);
+};
 
 const windowEnd = (from: Date, bucket: Bucket): Date => new Date(from.getTime() + bucket.windowSeconds * 1000);
 

@@ -1,4 +1,5 @@
 import * as audit from './audit.ts';
+import { startOfDay } from './coarse-time.ts';
 import { type Context, inTransaction } from './context.ts';
 import { type AccountSeal, sealOf } from './data-key.ts';
 import type { AccountId } from './ids.ts';
@@ -114,7 +115,7 @@ export const write = async (
     sealed: seal.seal(attributeColumn(name), JSON.stringify(value)),
     source,
     level: level ?? null,
-    recorded_at: ctx.now(),
+    recorded_at: startOfDay(ctx.now()),
   }));
   if (rows.length === 0) return;
   const merged = ctx.db('attributes').insert(rows).onConflict(['account_id', 'name']).merge();

@@ -1,3 +1,5 @@
+import * as activities from './activities.ts';
+import { startOfDay } from './coarse-time.ts';
 import type { Context } from './context.ts';
 import type { AccountId } from './ids.ts';
 
@@ -18,6 +20,12 @@ export type AuditDetails = {
   'backup-code-spent': { left: number };
   'attributes-recorded': { names: string[]; source: string };
   'consent-recorded': Record<string, never>;
+  'consent-withdrawn': Record<string, never>;
+  'deletion-requested': { due: string };
+  'deletion-withdrawn': Record<string, never>;
+  'account-purged': { reason: 'asked' | 'dormant' | 'restored' };
+  'account-exported': { format: 'json' | 'pdf' };
+  'dormancy-noticed': { notice: number; channel: 'mail' | 'letter' };
   'registrations-applied': { added: string[]; changed: string[]; removed: string[] };
   'client-secret-added': { client: string };
   'signing-key-created': { kid: string; alg: string };
@@ -26,14 +34,32 @@ export type AuditDetails = {
 export type AuditEvent = keyof AuditDetails;
 type SignInMethod = 'password' | 'passkey' | 'backup-code' | 'eid' | 'bundid' | 'staff';
 
-/** Writes one audit row; call it with the context of the transaction that does what it records. */
+/**
+ * What happens while a citizen visits a service. It goes into the citizen's own sealed record (activities.ts) instead of
+ * the audit: rows with account and time would tell whoever has a dump, and the services' logs, who was where.
+ */
+const OF_A_VISIT: ReadonlySet<AuditEvent> = new Set<AuditEvent>([
+  'sign-in-proven',
+  'sign-in-refused',
+  'signed-out',
+  'backup-code-spent',
+  'consent-recorded',
+  'consent-withdrawn',
+]);
+
+/**
+ * Records an event; call it with the context of the transaction that does what it records. What a citizen does to the
+ * own account is dated by the day: its minute would lead to the visit in which it happened.
+ */
 export const record = async <E extends AuditEvent>(
   ctx: Context,
   event: E,
   about: { account?: AccountId; detail: AuditDetails[E] },
 ): Promise<void> => {
+  if (OF_A_VISIT.has(event)) return activities.note(ctx, about.account, event, about.detail);
+  const ofCitizen = about.account !== undefined && ctx.actor.kind !== 'staff';
   await ctx.db('audit').insert({
-    at: ctx.now(),
+    at: ofCitizen ? startOfDay(ctx.now()) : ctx.now(),
     event,
     actor: JSON.stringify(ctx.actor),
     account_id: about.account ?? null,

@@ -4,7 +4,8 @@ import * as audit from './audit.ts';
 import { dayOf } from './claims.ts';
 import { type Context, inTransaction } from './context.ts';
 import { sealOf } from './data-key.ts';
-import type { AccountId, ClientId } from './ids.ts';
+import { type AccountId, type ClientId, parseClientId } from './ids.ts';
+import * as securityEvents from './security-events.ts';
 import type { Registration } from './town.ts';
 
 /** What a citizen has decided about a service. */
@@ -13,15 +14,17 @@ export type Consent = {
   readonly digest: string;
   readonly given: readonly string[];
   readonly refused: readonly string[];
-  /** The day of the decision, YYYY-MM-DD. */
+  /** The first day on which the service was given anything, the pseudonym alone included; YYYY-MM-DD. */
   readonly since: string;
+  /** The last day on which it was. */
+  readonly last?: string;
 };
 
 /** Account and service in one keyed hash, so that a dump of the table names no service. */
 const referenceOf = (ctx: Context, account: AccountId, clientId: string): Buffer =>
   ctx.keys.index('consent', `${account} ${clientId}`);
 
-const column = (clientId: string): string => `consents.sealed ${clientId}`;
+const column = (reference: Buffer): string => `consents.sealed ${reference.toString('base64')}`;
 
 /**
  * Digest of what the consent page shows of a registration: service, organisation, each claim with its purpose and legal
@@ -39,13 +42,16 @@ export const registrationDigest = (registration: Registration): string => {
   return createHash('sha256').update(JSON.stringify(shown)).digest('base64url');
 };
 
+const opened = (plain: string): Consent & { clientId: string } => JSON.parse(plain);
+
 /** The citizen's decision about a service as it stands in an account's row. */
 export const findIn = (ctx: Context, account: AccountId, clientId: ClientId, row: AccountRow): Consent | undefined => {
-  const sealed = row.consents?.[referenceOf(ctx, account, clientId).toString('base64')];
+  const reference = referenceOf(ctx, account, clientId);
+  const sealed = row.consents?.[reference.toString('base64')];
   const seal = sealed === undefined ? undefined : rowSeal(ctx, account, row);
   if (sealed === undefined || seal === undefined) return undefined;
-  const { digest, given, refused, since } = JSON.parse(seal.open(column(clientId), Buffer.from(sealed, 'base64')));
-  return { digest, given, refused, since };
+  const { clientId: _, ...consent } = opened(seal.open(column(reference), Buffer.from(sealed, 'base64')));
+  return consent;
 };
 
 /** The citizen's decision about a service, undefined if there is none. */
@@ -53,6 +59,18 @@ export const find = async (ctx: Context, account: AccountId, clientId: ClientId)
   const row = await readAccountRow(ctx, account);
   return row === null ? undefined : findIn(ctx, account, clientId, row);
 };
+
+const decided = (
+  registration: Registration,
+  decision: { given: readonly string[]; refused: readonly string[] },
+  since: string,
+): Consent & { clientId: string } => ({
+  clientId: registration.clientId,
+  digest: registrationDigest(registration),
+  given: decision.given,
+  refused: decision.refused,
+  since,
+});
 
 /**
  * Records the citizen's decision about a service as it is registered now, in place of an earlier one. Throws if a claim
@@ -72,20 +90,16 @@ export const record = (
     const seal = await sealOf(tx, account);
     if (seal === undefined) throw new Error('consent of an account that does not exist');
     const { clientId } = registration;
+    const reference = referenceOf(tx, account, clientId);
+    const [before] = await tx.db('consents').where({ reference }).forUpdate().select('sealed');
+    const earlier = before && opened(seal.open(column(reference), before.sealed));
     const content = {
-      clientId,
-      digest: registrationDigest(registration),
-      given: decision.given,
-      refused: decision.refused,
-      since: dayOf(tx.now()),
+      ...decided(registration, decision, earlier?.since ?? dayOf(tx.now())),
+      ...(earlier?.last !== undefined && { last: earlier.last }),
     };
     await tx
       .db('consents')
-      .insert({
-        reference: referenceOf(tx, account, clientId),
-        account_id: account,
-        sealed: seal.seal(column(clientId), JSON.stringify(content)),
-      })
+      .insert({ reference, account_id: account, sealed: seal.seal(column(reference), JSON.stringify(content)) })
       .onConflict('reference')
       .merge();
     await audit.record(tx, 'consent-recorded', { account, detail: {} });
@@ -106,4 +120,74 @@ export const isDue = (
   return !requested.every(
     (claim) => consent.given.includes(claim) || (consent.refused.includes(claim) && !required.has(claim)),
   );
+};
+
+/**
+ * Notes that a service is given something today, the pseudonym alone included, so that the citizen sees every service
+ * that knows them. Writes at most once a day; never brings back a consent that is withdrawn at the same moment.
+ */
+export const noteGiven = async (
+  ctx: Context,
+  account: AccountId,
+  registration: Registration,
+  row: AccountRow,
+): Promise<void> => {
+  const today = dayOf(ctx.now());
+  const reference = referenceOf(ctx, account, registration.clientId);
+  const before = row.consents?.[reference.toString('base64')];
+  const seal = rowSeal(ctx, account, row);
+  if (seal === undefined) return;
+  if (before === undefined) {
+    const content = { ...decided(registration, { given: [], refused: [] }, today), last: today };
+    const sealed = seal.seal(column(reference), JSON.stringify(content));
+    await ctx.db('consents').insert({ reference, account_id: account, sealed }).onConflict('reference').ignore();
+    return;
+  }
+  const sealed = Buffer.from(before, 'base64');
+  const consent = opened(seal.open(column(reference), sealed));
+  if (consent.last === today) return;
+  const content = JSON.stringify({ ...consent, last: today });
+  await ctx
+    .db('consents')
+    .where({ reference, sealed })
+    .update({ sealed: seal.seal(column(reference), content) });
+};
+
+/** All services that know the citizen, with the decision about each. */
+export const list = async (ctx: Context, account: AccountId): Promise<(Consent & { clientId: ClientId })[]> => {
+  const seal = await sealOf(ctx, account);
+  if (seal === undefined) return [];
+  const rows = await ctx.db('consents').where({ account_id: account }).select('reference', 'sealed');
+  return rows
+    .map(({ reference, sealed }) => opened(seal.open(column(reference), sealed)))
+    .flatMap(({ clientId, ...consent }) => {
+      const parsed = parseClientId(clientId);
+      return parsed === undefined ? [] : [{ ...consent, clientId: parsed }];
+    });
+};
+
+/**
+ * Withdraws what a service was allowed: it gets nothing any more until the citizen signs in to it again and is asked.
+ * A service that takes security events is told.
+ * @param end ends the service's tokens for this citizen. It is called before the withdrawal is in force, so that a crash
+ *   leaves a consent that can be withdrawn again, and after it, for a token that came into being meanwhile.
+ */
+export const withdraw = async (
+  ctx: Context,
+  account: AccountId,
+  service: Pick<Registration, 'organisation' | 'securityEventsUri'> & { readonly clientId: ClientId },
+  end: () => Promise<void>,
+): Promise<{ outcome: 'withdrawn' } | { outcome: 'unknown' }> => {
+  const withdrawn = await inTransaction(ctx, async (tx) => {
+    const reference = referenceOf(tx, account, service.clientId);
+    const removed = await tx.db('consents').where({ reference, account_id: account }).delete();
+    if (removed === 0) return false;
+    await securityEvents.enqueue(tx, account, service, 'tokens-revoked', { spread: false });
+    await audit.record(tx, 'consent-withdrawn', { account, detail: {} });
+    await end();
+    return true;
+  });
+  if (!withdrawn) return { outcome: 'unknown' };
+  await end();
+  return { outcome: 'withdrawn' };
 };

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Attributes } from './attributes.ts';
 import * as attributesOf from './attributes.ts';
 import * as audit from './audit.ts';
+import { startOfDay } from './coarse-time.ts';
 import { type Context, inTransaction } from './context.ts';
 import { sealOf } from './data-key.ts';
 import { contradictions } from './identity-match.ts';
@@ -63,7 +64,10 @@ export const signIn = (ctx: Context, proof: LinkableProof): Promise<IdentitySign
     };
     if (found.status !== 'active') return refuse('not-active');
     if (found.retired_at !== null) return refuse('retired');
-    await tx.db('identities').where({ id: found.id }).update({ last_used_at: tx.now() });
+    await tx
+      .db('identities')
+      .where({ id: found.id })
+      .update({ last_used_at: startOfDay(tx.now()) });
     await audit.record(tx, 'sign-in-proven', { account, detail: { method: proof.source } });
     return { outcome: 'proven', account };
   });
@@ -75,8 +79,8 @@ export const insert = async (ctx: Context, account: AccountId, proof: LinkablePr
     account_id: account,
     reference: referenceOf(ctx, proof),
     source: proof.source,
-    linked_at: ctx.now(),
-    last_used_at: ctx.now(),
+    linked_at: startOfDay(ctx.now()),
+    last_used_at: startOfDay(ctx.now()),
   });
 };
 
@@ -292,7 +296,10 @@ export const closeOther = (
       await attributesOf.readProofed(tx, accounts.close),
     );
     if (names.length > 0) return { outcome: 'stale' };
-    await tx.db('identities').where({ id: linked.id }).update({ account_id: accounts.keep, linked_at: tx.now() });
+    await tx
+      .db('identities')
+      .where({ id: linked.id })
+      .update({ account_id: accounts.keep, linked_at: startOfDay(tx.now()) });
     await tx.db('accounts').where({ id: accounts.close }).update({ status: 'closed' });
     await grow(tx, accounts.keep);
     await audit.record(tx, 'account-closed', { account: accounts.close, detail: { reason: 'double' } });

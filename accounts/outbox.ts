@@ -1,7 +1,8 @@
+import { startOfDay } from './coarse-time.ts';
 import type { Context } from './context.ts';
 
 /** An outbox table and the purpose under which its rows are sealed. */
-type Outbox = { readonly table: 'notices' | 'logout_notices'; readonly purpose: string };
+type Outbox = { readonly table: 'notices' | 'logout_notices' | 'security_events'; readonly purpose: string };
 
 const LEASE_SECONDS = 60;
 const FIRST_BACK_OFF_SECONDS = 5;
@@ -15,13 +16,14 @@ const later = (ctx: Context, seconds: number): Date => new Date(ctx.now().getTim
 export const insert = async (
   ctx: Context,
   { table, purpose }: Outbox,
-  row: { id: string; expiresAt: Date; content: Record<string, string> },
+  row: { id: string; dueAt?: Date; expiresAt: Date; content: Record<string, string> },
 ): Promise<void> => {
   await ctx.db(table).insert({
     id: row.id,
     sealed: ctx.keys.sealShared(purpose, row.id, JSON.stringify(row.content)),
-    created_at: ctx.now(),
-    due_at: ctx.now(),
+    // Rows of one use case would have the minute in common.
+    created_at: startOfDay(ctx.now()),
+    due_at: row.dueAt ?? ctx.now(),
     expires_at: row.expiresAt,
   });
 };

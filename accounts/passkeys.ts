@@ -11,6 +11,7 @@ import {
 } from '@simplewebauthn/server';
 import { cose, decodeCredentialPublicKey } from '@simplewebauthn/server/helpers';
 import * as audit from './audit.ts';
+import { startOfDay } from './coarse-time.ts';
 import { type Context, inTransaction } from './context.ts';
 import type { AccountId } from './ids.ts';
 import type { SignIn } from './sign-in.ts';
@@ -220,7 +221,7 @@ export const verify = async (
       .db('passkeys')
       .where({ credential_id: Buffer.from(assertion.id, 'base64url') })
       .whereRaw('(counter < ? OR (counter = 0 AND ? = 0))', [counter, counter])
-      .update({ counter, last_used_at: tx.now() })
+      .update({ counter, last_used_at: startOfDay(tx.now()) })
       .returning('account_id');
     if (used === undefined) return refuse('counter');
     await audit.record(tx, 'sign-in-proven', { account, detail: { method: 'passkey' } });

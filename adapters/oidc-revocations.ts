@@ -119,6 +119,17 @@ export const createRevocations = (
       await pool.query('DELETE FROM oidc_sessions WHERE account_id = $1 AND uid <> $2', [accountOf(account), kept]);
     },
 
+    /** The grants of an account are few; which service one is for stands only in its sealed content. */
+    async revokeService(account: string, clientId: string): Promise<void> {
+      const { rows } = await pool.query('SELECT id, sealed FROM oidc_grants WHERE account_id = $1', [
+        accountOf(account),
+      ]);
+      const ended = rows.filter(
+        ({ id, sealed }) => JSON.parse(keys.openShared('oidc:Grant', id, sealed)).clientId === clientId,
+      );
+      await pool.query('DELETE FROM oidc_grants WHERE id = ANY ($1::bytea[])', [ended.map(({ id }) => id)]);
+    },
+
     /** Sessions first: a sign-in under way then finds its session gone, or has its grant deleted by the second statement. */
     revokeAccount: (account: string): Promise<void> =>
       inTransaction(async (client) => {

@@ -228,6 +228,7 @@ export const createPostgresStore = ({ pool, keys, now = () => new Date(), accoun
     accountRow: (id) => requestScope.getStore()?.accounts.get(id),
     sessionsOf: (id) => revocations.sessionsOf(id),
     endSessions: (id, except) => revocations.endSessions(id, except),
+    revokeService: (id, clientId) => revocations.revokeService(id, clientId),
     revokeAccount: (id) => revocations.revokeAccount(id),
     fleeting: createPostgresFleeting(base),
     purgeExpired: (limit) => revocations.purgeExpired(limit),

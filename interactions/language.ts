@@ -16,6 +16,9 @@ const isLanguage = (tag: string): tag is Language => Object.hasOwn(TEXTS, tag);
 /** The pages' texts in one language. */
 export const textsIn = (language: Language): Texts => TEXTS[language];
 
+/** The language of an account, for mails; German where the pages do not have it. */
+export const languageFor = (tag: string): Language => (isLanguage(tag) ? tag : 'de');
+
 /** Of the town's languages those in which the pages exist, the town's order kept; German if there is none. */
 export const offeredLanguages = (tags: readonly string[]): readonly [Language, ...Language[]] => {
   const [first, ...others] = tags.filter(isLanguage);

@@ -4,13 +4,15 @@ import type { AdapterFactory, Provider } from 'oidc-provider';
 import type { Logger } from 'pino';
 import { accountRowSql } from '../accounts/account-row.ts';
 import type { Context } from '../accounts/context.ts';
+import type { Ending } from '../accounts/deletion.ts';
 import type { PasswordHashing } from '../accounts/passwords.ts';
-import * as retention from '../accounts/retention.ts';
+import { enforceRetention } from '../accounts/retention.ts';
 import type { Town } from '../accounts/town.ts';
 import type { Mailer } from '../adapters/mail.ts';
 import { createPostgresStore } from '../adapters/oidc-store-postgres.ts';
 import { listen, type Postgres } from '../adapters/postgres.ts';
 import { createPages } from '../interactions/routes.ts';
+import { dormancyText } from '../interactions/texts/privacy-mails.ts';
 import type { Keys } from '../keys/keys.ts';
 import { available } from './availability.ts';
 import { repeat } from './background.ts';
@@ -27,6 +29,7 @@ import type { Metrics } from './metrics.ts';
 import { leaveForm, securityHeaders } from './navigation.ts';
 import { postToGet } from './post-requests.ts';
 import { Registrations } from './registrations.ts';
+import { deliverSecurityEvents } from './security-events.ts';
 import { providerAdapter } from './storage.ts';
 
 const SECOND = 1000;
@@ -108,15 +111,22 @@ export async function createApp(deps: AppDeps): Promise<App> {
     },
   });
 
+  const ending: Ending = {
+    service: (clientId) => registrations.find(clientId),
+    revoke: (account) => store.revokeAccount(account),
+  };
+  const events = repeat('security events', 5 * SECOND, log, () =>
+    deliverSecurityEvents(context(), { issuer, registrations, log }),
+  );
   const notices = repeat('notices', SECOND, log, () => deliverNotices(context(), deps.mailer, log));
   const logouts = repeat('logouts', SECOND, log, () => deliverLogouts(current.instance, context(), log));
   const signing = repeat('signing keys', 30 * SECOND, log, () => current.refresh());
   const registered = repeat('registrations', 30 * SECOND, log, () => registrations.load());
   const purge = repeat('purge', 60 * SECOND, log, async () => {
     await store.purgeExpired(PURGE_BATCH);
-    await retention.purgeExpired(context());
+    await enforceRetention(context(), { text: dormancyText({ town, issuer }), ending });
   });
-  const tasks = [notices, logouts, signing, registered, purge];
+  const tasks = [notices, logouts, events, signing, registered, purge];
   await current.refresh();
   const listening = await listen(deps.databaseUrl, ['registrations', 'signing_keys'], (channel) => {
     if (channel === 'registrations') registered.wake();

@@ -2,7 +2,9 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import { requestedClaims } from '../accounts/claims.ts';
 import * as consents from '../accounts/consents.ts';
 import type { Context } from '../accounts/context.ts';
+import { noteUse } from '../accounts/dormancy.ts';
 import { parseAccountId, parseClientId } from '../accounts/ids.ts';
+import { available } from './availability.ts';
 import type { ReadAccount } from './claims.ts';
 import type { Registrations } from './registrations.ts';
 
@@ -28,12 +30,16 @@ export const loadExistingGrant =
       return undefined;
     }
 
+    const row = await read(account);
+    if (row === null) return undefined;
     const requested = requestedClaims(registration, String(params?.scope ?? ''), params?.claims as string | undefined);
     if (requested.length > 0) {
-      const row = await read(account);
-      const consent = row === null ? undefined : consents.findIn(context(), account, clientId, row);
+      const consent = consents.findIn(context(), account, clientId, row);
       if (consents.isDue(consent, registration, requested)) return undefined;
     }
+
+    await available(() => consents.noteGiven(context(), account, registration, row));
+    await available(() => noteUse(context(), account, row));
 
     const scopes = [...ctx.oidc.requestParamOIDCScopes];
     const claims = [...ctx.oidc.requestParamClaims];

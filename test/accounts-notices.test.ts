@@ -3,7 +3,7 @@ import { inTransaction } from '../accounts/context.ts';
 import { type ClientId, newAccountId, parseClientId } from '../accounts/ids.ts';
 import * as logoutNotices from '../accounts/logout-notices.ts';
 import * as notices from '../accounts/notices.ts';
-import * as retention from '../accounts/retention.ts';
+import { RETENTION } from '../accounts/retention.ts';
 import { createKeys } from '../keys/keys.ts';
 import { everythingStored, freshRing, openDomain } from './harness/domain.ts';
 
@@ -93,7 +93,8 @@ test('a mail is not delivered when nobody needs it any more', async (t) => {
     [mail(2).to],
   );
   domain.pass(5 * 24 * 3600);
-  t.is(await retention.purgeExpired(ctx), 1);
+  const ending = { service: () => undefined, revoke: async () => {} };
+  t.is(await RETENTION['notices']?.enforce?.(ctx, { text: () => mail(1), ending }), 1);
   await domain.database.drop();
 });
 

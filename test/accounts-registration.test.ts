@@ -47,7 +47,7 @@ test('a citizen registers with e-mail and password and is found again however th
     language: 'de',
     email: emailOf('Erika.Mustermann@Beispiel.example'),
     kennung: registered.kennung,
-    createdAt: ctx.now(),
+    createdAt: new Date('2026-11-21T00:00:00Z'),
     credentialState: 1,
     passkeyHandle: (await accounts.load(ctx, account))?.passkeyHandle ?? Buffer.alloc(0),
   });
