@@ -102,9 +102,11 @@ export const parseKeyRing = (json: string): KeyRing | { faults: string[] } => {
   return reader.faults.length > 0 ? { faults: reader.faults } : ring;
 };
 
+const randomKey = (): string => randomBytes(KEY_BYTES).toString('base64url');
+
 /** A fresh key ring as JSON text, ready to be written to a file that only the provider can read (0600). */
 export const newKeyRing = (): string => {
-  const key = (): string => randomBytes(KEY_BYTES).toString('base64url');
+  const key = randomKey;
   const versions = () => ({ current: 1, versions: { 1: key() } });
   const ring = {
     keyEncryption: versions(),
@@ -115,3 +117,38 @@ export const newKeyRing = (): string => {
   };
   return `${JSON.stringify(ring, null, 2)}\n`;
 };
+
+/** The keys that can be renewed; a new pseudonym or index key would make every citizen a stranger. */
+export const RENEWABLE = ['keyEncryption', 'pepper', 'cookies'] as const;
+export type Renewable = (typeof RENEWABLE)[number];
+
+type RingText = {
+  keyEncryption: { current: number; versions: Record<string, string> };
+  pepper: { current: number; versions: Record<string, string> };
+  cookies: string[];
+};
+
+const edit = (json: string, change: (ring: RingText) => void): string => {
+  const ring = JSON.parse(json) as RingText;
+  change(ring);
+  return `${JSON.stringify(ring, null, 2)}\n`;
+};
+
+const newestVersion = (versions: Record<string, string>): number => Math.max(...Object.keys(versions).map(Number));
+
+/**
+ * Adds a new key that is not used yet, so that every node can be given it before the first one seals or signs with it.
+ * Nothing else in the ring changes. `json` must be a valid ring.
+ */
+export const addKey = (json: string, part: Renewable): string =>
+  edit(json, (ring) => {
+    if (part === 'cookies') ring.cookies.push(randomKey());
+    else ring[part].versions[newestVersion(ring[part].versions) + 1] = randomKey();
+  });
+
+/** Puts the newest key to use; the older ones go on opening and verifying what they made. */
+export const useNewestKey = (json: string, part: Renewable): string =>
+  edit(json, (ring) => {
+    if (part === 'cookies') ring.cookies.unshift(...ring.cookies.splice(-1));
+    else ring[part].current = newestVersion(ring[part].versions);
+  });

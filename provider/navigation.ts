@@ -14,7 +14,6 @@ export function securityHeaders(ctx: Koa.Context, issuer: URL): void {
     'Referrer-Policy': 'no-referrer',
     'X-Content-Type-Options': 'nosniff',
     'X-Frame-Options': 'DENY',
-    'Cross-Origin-Opener-Policy': 'same-origin',
     ...(issuer.protocol === 'https:' && { 'Strict-Transport-Security': `max-age=${HSTS_SECONDS}; includeSubDomains` }),
   });
 }
