@@ -136,6 +136,24 @@ test.serial('one passkey, four services, three subjects, one sign-out', async (t
   await walk(t, context, page, person, authenticator);
 });
 
+test.serial('a passkey signs in from the autofill of the identifier field, without a click', async (t) => {
+  const context = await browser.newContext({ locale: 'de-DE' });
+  const page = await context.newPage();
+  const citizen = new Citizen(page, town, { givenName: 'Fiete', familyName: 'Feld' });
+  const authenticator = await addAuthenticator(page);
+  await authenticator.presence(false);
+  citizen.authenticator = authenticator;
+  const { fahrkarte } = town.services;
+  const before = fahrkarte.signIns.length;
+  await citizen.signInTo(fahrkarte.origin, () => fahrkarte.signIns.length === before + 1);
+  await context.clearCookies();
+  await authenticator.presence(true);
+  await page.goto(`${fahrkarte.origin}/anmelden`);
+  await eventually(t, 'signed in by what the browser offers', () => fahrkarte.signIns.length === before + 2);
+  t.is(fahrkarte.signIns.at(-1)?.subject, fahrkarte.signIns.at(-2)?.subject);
+  await context.close();
+});
+
 test.serial('the same with a password and script switched off', async (t) => {
   const context = await browser.newContext({ locale: 'de-DE', javaScriptEnabled: false });
   const page = await context.newPage();
