@@ -169,3 +169,21 @@ ${head}</head><body><main><h1>Weiter</h1><p><a href="${href}">Weiter · <span la
     <div class="ss-actions"><a class="kern-btn kern-btn--primary" href="${href}"><span class="kern-label">${t.link}</span></a></div>`,
   });
 };
+
+/** Fields that go on to an address by a form (OAuth 2.0 Form Post Response Mode): by itself, or by its button. */
+export const submitPage = (
+  shell: Shell,
+  form: { readonly action: string; readonly fields: readonly (readonly [name: string, value: string])[] },
+): string => {
+  const t = textsIn(shell.language).continuing;
+  if (NEVER_FOLLOWED.has(new URL(form.action).protocol)) throw new Error('refusing to continue to such an address');
+  return layout(shell, {
+    title: t.title,
+    scripts: ['submit.js'],
+    body: html`<p class="kern-body">${t.text}</p>
+    <form method="post" action="${form.action}" class="ss-form">
+      ${form.fields.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
+      <div class="ss-actions"><button type="submit" class="kern-btn kern-btn--primary"><span class="kern-label">${t.link}</span></button></div>
+    </form>`,
+  });
+};

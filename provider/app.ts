@@ -105,7 +105,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
       provider.use(errors.boundary);
       // What a request writes goes out before its answer: a refused write must not have been acknowledged.
       provider.use((ctx, next) => store.inRequest(next, () => ctx.status >= 400));
-      provider.use(leaveForm({ town, sandbox: deps.sandbox }));
+      provider.use(leaveForm({ town, issuer, sandbox: deps.sandbox }));
       errors.listen(provider);
       deps.metrics?.listen(provider);
     },

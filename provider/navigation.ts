@@ -1,7 +1,7 @@
 import type Koa from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { sendPage, shellOf } from '../interactions/http.ts';
-import { continuePage } from '../interactions/layout.view.ts';
+import { continuePage, submitPage } from '../interactions/layout.view.ts';
 
 export const HSTS_SECONDS = 2 * 365 * 24 * 60 * 60;
 
@@ -21,6 +21,31 @@ export function securityHeaders(ctx: Koa.Context, issuer: URL): void {
 /** Whether a browser that speaks Fetch Metadata follows a form or link here. */
 const browserNavigates = (ctx: Koa.Context): boolean => ctx.get('sec-fetch-mode') === 'navigate';
 
+const AUTO_SUBMIT =
+  /<title>Submitting Callback<\/title>[\s\S]*<form method="post" action="([^"]*)">([\s\S]*)<noscript>/;
+const HIDDEN_FIELD = /<input type="hidden" name="([^"]*)" value="([^"]*)"\/>/g;
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&amp;': '&',
+  '&lt;': '<',
+  '&gt;': '>',
+  '&quot;': '"',
+  '&#39;': "'",
+};
+
+const unescaped = (text: string): string =>
+  text.replace(/&(?:amp|lt|gt|quot|#39);/g, (entity) => ENTITIES[entity] ?? entity);
+
+/** What oidc-provider's own page would submit; it offers no way to replace that page, which speaks English only. */
+function autoSubmitForm(body: string): { action: string; fields: [string, string][] } | undefined {
+  const [, action, inputs] = AUTO_SUBMIT.exec(body) ?? [];
+  if (action === undefined || inputs === undefined) return undefined;
+  const fields = Array.from(inputs.matchAll(HIDDEN_FIELD), ([, name = '', value = '']): [string, string] => [
+    unescaped(name),
+    unescaped(value),
+  ]);
+  return { action: unescaped(action), fields };
+}
+
 /**
  * Ends a form's navigation before the citizen leaves for a service.
  *
@@ -29,7 +54,7 @@ const browserNavigates = (ctx: Koa.Context): boolean => ctx.get('sec-fetch-mode'
  * without Fetch Metadata do not apply the rule; they get the plain redirect.
  */
 export const leaveForm =
-  (parts: Parameters<typeof shellOf>[1]) =>
+  (parts: Parameters<typeof shellOf>[1] & { issuer: URL }) =>
   async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
     await next();
     const location = ctx.response.get('location');
@@ -37,10 +62,13 @@ export const leaveForm =
       ctx.remove('location');
       sendPage(ctx, 200, continuePage(location, shellOf(ctx, parts, ctx.oidc?.params?.['ui_locales'])));
     }
-    // The form of `response_mode=form_post` goes to the service, and what it redirects on to is unknown here as well. It
-    // holds nothing that somebody typed, and its script is admitted by hash.
-    if (ctx.oidc?.params?.['response_mode'] === 'form_post' && ctx.response.is('html')) {
-      const policy = ctx.response.get('content-security-policy');
+    const form = typeof ctx.body === 'string' ? autoSubmitForm(ctx.body) : undefined;
+    if (form === undefined) return;
+    const { status } = ctx;
+    sendPage(ctx, status, submitPage(shellOf(ctx, parts, ctx.oidc?.params?.['ui_locales']), form));
+    // A form to a service: what it redirects on to is unknown here as well, and it holds nothing that somebody typed.
+    const policy = ctx.response.get('content-security-policy');
+    if (new URL(form.action).origin !== parts.issuer.origin) {
       ctx.set('content-security-policy', policy.replace(/form-action[^;]*;?\s*/, ''));
     }
   };
