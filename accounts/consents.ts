@@ -169,14 +169,15 @@ export const list = async (ctx: Context, account: AccountId): Promise<(Consent &
 /**
  * Withdraws what a service was allowed: it gets nothing any more until the citizen signs in to it again and is asked.
  * A service that takes security events is told.
- * @param end ends the service's tokens for this citizen. It is called before the withdrawal is in force, so that a crash
- *   leaves a consent that can be withdrawn again, and after it, for a token that came into being meanwhile.
+ * @param parts `end` ends the service's tokens for this citizen. It is called before the withdrawal is in force, so that
+ *   a crash leaves a consent that can be withdrawn again, and after it, for a token that came into being meanwhile.
+ *   `tell` queues what else the service is to learn.
  */
 export const withdraw = async (
   ctx: Context,
   account: AccountId,
   service: Pick<Registration, 'organisation' | 'securityEventsUri'> & { readonly clientId: ClientId },
-  end: () => Promise<void>,
+  { end, tell }: { readonly end: () => Promise<void>; readonly tell: (tx: Context) => Promise<void> },
 ): Promise<{ outcome: 'withdrawn' } | { outcome: 'unknown' }> => {
   const withdrawn = await inTransaction(ctx, async (tx) => {
     const reference = referenceOf(tx, account, service.clientId);
@@ -184,6 +185,7 @@ export const withdraw = async (
     if (removed === 0) return false;
     await securityEvents.enqueue(tx, account, service, 'tokens-revoked', { spread: false });
     await audit.record(tx, 'consent-withdrawn', { account, detail: {} });
+    await tell(tx);
     await end();
     return true;
   });

@@ -21,7 +21,8 @@ export type SigningKey = {
 /** Processes wait for this to read the signing keys anew. */
 export const SIGNING_KEYS_CHANNEL = 'signing_keys';
 
-const PURPOSE = 'signing key';
+/** What private keys are sealed for. */
+export const SIGNING_KEY_PURPOSE = 'signing key';
 /** The order in which keys are published: oidc-provider signs with the first that fits. */
 const ORDER = { current: 0, next: 1, retired: 2 } as const;
 
@@ -45,7 +46,7 @@ const create = async (ctx: Context, alg: SigningAlgorithm): Promise<void> => {
     kid: key.kid,
     alg,
     public_jwk: JSON.stringify(key.publicJwk),
-    private_sealed: ctx.keys.sealShared(PURPOSE, key.kid, JSON.stringify(key.privateJwk)),
+    private_sealed: ctx.keys.sealShared(SIGNING_KEY_PURPOSE, key.kid, JSON.stringify(key.privateJwk)),
     created_at: ctx.now(),
   });
   await audit.record(ctx, 'signing-key-created', { detail: { kid: key.kid, alg } });
@@ -88,7 +89,7 @@ export const load = async (ctx: Context): Promise<SigningKey[]> => {
         now,
       );
       if (state === 'gone') return [];
-      const privateJwk: JWK = JSON.parse(ctx.keys.openShared(PURPOSE, row.kid, row.private_sealed));
+      const privateJwk: JWK = JSON.parse(ctx.keys.openShared(SIGNING_KEY_PURPOSE, row.kid, row.private_sealed));
       return [{ kid: row.kid, alg: row.alg, state, publicJwk: row.public_jwk, privateJwk }];
     })
     .sort((one, other) => ORDER[one.state] - ORDER[other.state]);

@@ -2,6 +2,7 @@ import type Koa from 'koa';
 import type { Provider } from 'oidc-provider';
 import type { Logger } from 'pino';
 import type { Context } from '../accounts/context.ts';
+import type { AccountId, ClientId } from '../accounts/ids.ts';
 import type { RelyingParty } from '../accounts/passkeys.ts';
 import type { PasswordHashing } from '../accounts/passwords.ts';
 import type { Registration, Town } from '../accounts/town.ts';
@@ -18,6 +19,8 @@ export type PageDeps = {
   readonly rp: RelyingParty;
   readonly registration: (clientId: string) => Promise<Registration | undefined>;
   readonly registrations: () => Promise<readonly Registration[]>;
+  /** Withdraws what a service was allowed, ends its tokens and tells it. */
+  readonly withdraw: (account: AccountId, clientId: ClientId) => Promise<{ outcome: 'withdrawn' | 'unknown' }>;
   /** Only in the sandbox. */
   readonly sandbox?: { readonly inboxUrl: string };
   /** The citizen's network address, behind trusted proxies too. */

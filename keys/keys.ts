@@ -1,6 +1,6 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import type { KeyRing } from './key-ring.ts';
-import { type DataKey, openWith, sealWith, unwrapDataKey, wrapNewDataKey } from './seal.ts';
+import { type DataKey, openWith, rewrapDataKey, sealWith, unwrapDataKey, wrapNewDataKey } from './seal.ts';
 
 export type { DataKey } from './seal.ts';
 
@@ -10,6 +10,10 @@ export type Keys = {
   newDataKey(account: string): { wrapped: Buffer; version: number };
   /** Unwraps an account's data key. Throws if it was tampered with, is another account's, or its version is unknown. */
   openDataKey(account: string, wrapped: Buffer, version: number): DataKey;
+  /** Wraps an account's data key by the current key-encryption key. Throws as `openDataKey` does. */
+  rewrapDataKey(account: string, wrapped: Buffer, version: number): { wrapped: Buffer; version: number };
+  /** The version that new data keys are wrapped by. */
+  readonly keyEncryptionVersion: number;
   /** Seals a column of an account (AES-256-GCM; account, column and format version are associated data). */
   seal(key: DataKey, account: string, column: string, plain: string): Buffer;
   /** Opens a sealed column. Throws on tampering and on a value of another account or column. */
@@ -75,6 +79,12 @@ export const createKeys = (ring: KeyRing): Keys => {
       return { wrapped: wrapNewDataKey(wrappingKey(version), account, version), version };
     },
     openDataKey: (account, wrapped, version) => unwrapDataKey(wrappingKey(version), account, version, wrapped),
+    rewrapDataKey(account, wrapped, version) {
+      const to = ring.keyEncryption.current;
+      const from = { key: wrappingKey(version), version, wrapped };
+      return { wrapped: rewrapDataKey(account, from, { key: wrappingKey(to), version: to }), version: to };
+    },
+    keyEncryptionVersion: ring.keyEncryption.current,
     seal: (key, account, column, plain) => sealWith(key, ['account', account, column], plain),
     open: (key, account, column, sealed) => openWith(key, ['account', account, column], sealed),
     sealShared(purpose, id, plain) {

@@ -56,3 +56,15 @@ export const wrapNewDataKey = (wrappingKey: Buffer, account: string, version: nu
 /** Unwraps a data key; throws if it was not wrapped by this key for this account and version. */
 export const unwrapDataKey = (wrappingKey: Buffer, account: string, version: number, wrapped: Buffer): DataKey =>
   createSecretKey(decrypt(wrappingKey, ['data key', account, String(version)], wrapped)) as DataKey;
+
+/** Wraps an account's data key anew, by another version of the wrapping key. */
+export const rewrapDataKey = (
+  account: string,
+  from: { readonly key: Buffer; readonly version: number; readonly wrapped: Buffer },
+  to: { readonly key: Buffer; readonly version: number },
+): Buffer => {
+  const plain = decrypt(from.key, ['data key', account, String(from.version)], from.wrapped);
+  const wrapped = encrypt(to.key, ['data key', account, String(to.version)], plain);
+  plain.fill(0);
+  return wrapped;
+};

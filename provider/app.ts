@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { accountRowSql } from '../accounts/account-row.ts';
 import type { Context } from '../accounts/context.ts';
 import type { Ending } from '../accounts/deletion.ts';
+import * as keyRotation from '../accounts/key-rotation.ts';
 import type { PasswordHashing } from '../accounts/passwords.ts';
 import { enforceRetention } from '../accounts/retention.ts';
 import type { Town } from '../accounts/town.ts';
@@ -31,6 +32,7 @@ import { postToGet } from './post-requests.ts';
 import { Registrations } from './registrations.ts';
 import { deliverSecurityEvents } from './security-events.ts';
 import { providerAdapter } from './storage.ts';
+import { withdrawal } from './withdrawal.ts';
 
 const SECOND = 1000;
 const PURGE_BATCH = 1000;
@@ -122,11 +124,14 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const logouts = repeat('logouts', SECOND, log, () => deliverLogouts(current.instance, context(), log));
   const signing = repeat('signing keys', 30 * SECOND, log, () => current.refresh());
   const registered = repeat('registrations', 30 * SECOND, log, () => registrations.load());
+  const rotation = repeat('key rotation', 60 * SECOND, log, async () => {
+    while ((await keyRotation.rotate(context())) > 0);
+  });
   const purge = repeat('purge', 60 * SECOND, log, async () => {
     await store.purgeExpired(PURGE_BATCH);
     await enforceRetention(context(), { text: dormancyText({ town, issuer }), ending });
   });
-  const tasks = [notices, logouts, events, signing, registered, purge];
+  const tasks = [notices, logouts, events, rotation, signing, registered, purge];
   await current.refresh();
   const listening = await listen(deps.databaseUrl, ['registrations', 'signing_keys'], (channel) => {
     if (channel === 'registrations') registered.wake();
@@ -143,6 +148,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     rp: { id: issuer.hostname, origin: issuer.origin, name: town.name.de },
     registration: async (clientId) => registrations.find(clientId),
     registrations: async () => registrations.all(),
+    withdraw: withdrawal({ context, registrations, store, wake: () => logouts.wake() }),
     clientAddress: (ctx) => String(ctx.state.address),
     defaults: { minPasswordLength: 15, ...(deps.sandbox?.testSuites === true && { patience: SUITE_PATIENCE }) },
     ...(deps.sandbox?.testSuites === true && { formsPerAddress: SUITE_FORMS }),
