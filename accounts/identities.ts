@@ -48,6 +48,16 @@ export type IdentitySignIn =
   | { outcome: 'retired' }
   | { outcome: 'not-active' };
 
+/** The account that an identity signs in to, whatever its status; undefined if nobody has linked it. */
+export const accountOf = async (ctx: Context, proof: LinkableProof): Promise<AccountId | undefined> => {
+  const [row] = await ctx
+    .db('identities')
+    .where({ reference: referenceOf(ctx, proof) })
+    .whereNull('retired_at')
+    .select('account_id');
+  return row?.account_id;
+};
+
 /** Signs in by a proof that was taken from its place; the audit row says by which source. */
 export const signIn = (ctx: Context, proof: LinkableProof): Promise<IdentitySignIn> =>
   inTransaction(ctx, async (tx): Promise<IdentitySignIn> => {
@@ -277,6 +287,7 @@ export const closeOther = (
   ctx: Context,
   accounts: { keep: AccountId; close: AccountId },
   proven: LinkableProof,
+  mail: { closed: MailText; emails: readonly (string | undefined)[] },
 ): Promise<Merge> =>
   inTransaction(ctx, async (tx): Promise<Merge> => {
     if (accounts.keep === accounts.close) return { outcome: 'stale' };
@@ -307,5 +318,6 @@ export const closeOther = (
       account: accounts.keep,
       detail: { source: proven.source, replaced: false },
     });
+    for (const email of mail.emails) await tell(tx, email, mail.closed);
     return { outcome: 'closed' };
   });

@@ -7,6 +7,7 @@ import type { RelyingParty } from '../accounts/passkeys.ts';
 import type { PasswordHashing } from '../accounts/passwords.ts';
 import type { Registration, Town } from '../accounts/town.ts';
 import type { FleetingStore } from '../adapters/oidc-store.ts';
+import type { Sources } from './identity/sources.ts';
 
 /** What the pages need; the provider hands it in, so that they never import it. */
 export type PageDeps = {
@@ -14,6 +15,10 @@ export type PageDeps = {
   readonly context: () => Context;
   readonly hashing: PasswordHashing;
   readonly fleeting: FleetingStore;
+  /** Identity sources; none unless configured. */
+  readonly sources?: Sources | undefined;
+  /** Ends the sessions of the member of staff whom the upstream provider has signed out. */
+  readonly endStaffSessions?: (issuer: string, subject: string) => Promise<void>;
   readonly town: Town;
   readonly issuer: URL;
   readonly rp: RelyingParty;

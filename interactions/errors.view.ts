@@ -8,6 +8,7 @@ export type ErrorKind =
   | 'notFound'
   | 'badRequest'
   | 'forbidden'
+  | 'otherBrowser'
   | 'tooLarge'
   | 'tooMany'
   | 'client'

@@ -71,6 +71,8 @@ export const faultText = (fault: Fault, language: Language): string => {
       return t.details.familyNameMissing;
     case 'birthdate-invalid':
       return t.details.birthdateInvalid;
+    case 'identity':
+      return t.identity.faults[fault.identity ?? 'failed'];
     case 'consent-changed':
       return t.consent.changed;
   }

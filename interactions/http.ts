@@ -90,22 +90,29 @@ type HttpDeps = {
 export type Params = Readonly<Record<string, string>>;
 type Get = (ctx: Koa.Context, params: Params) => Promise<void>;
 type Post = (ctx: Koa.Context, params: Params, form: Form) => Promise<void>;
-type Route = { readonly pattern: RegExp; readonly get?: Get; readonly post?: Post };
+type Receive = (ctx: Koa.Context, fields: URLSearchParams) => Promise<void>;
+type Route = {
+  readonly pattern: RegExp;
+  readonly get?: Get;
+  readonly post?: Post;
+  /** A POST from another site. */
+  readonly receive?: { readonly limit: number; readonly handle: Receive };
+};
 
 /** `/interaction/:uid/:action` → a pattern with named groups; `:name*` takes the rest of the path. */
 const patternOf = (path: string): RegExp =>
   new RegExp(`^${path.replaceAll(/:(\w+)\*/g, '(?<$1>.+)').replaceAll(/:(\w+)/g, '(?<$1>[A-Za-z0-9_-]{1,64})')}$`);
 
 /** The body as text; undefined if it is larger than the limit. */
-const readBody = async (req: IncomingMessage): Promise<Buffer | undefined> => {
+const readBody = async (req: IncomingMessage, limit: number): Promise<Buffer | undefined> => {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of req as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length <= BODY_LIMIT_BYTES) chunks.push(chunk);
+    if (length <= limit) chunks.push(chunk);
     else if (length > DISCARD_LIMIT_BYTES) break;
   }
-  return length <= BODY_LIMIT_BYTES ? Buffer.concat(chunks) : undefined;
+  return length <= limit ? Buffer.concat(chunks) : undefined;
 };
 
 /**
@@ -134,15 +141,19 @@ const refuse = (kind: PageError['kind'], status: number, code: string, detail?: 
 export const createRegistrar = (deps: HttpDeps) => {
   const routes: Route[] = [];
 
-  const checkPost = async (ctx: Koa.Context, params: Params, keys: Keys): Promise<Form | PageError> => {
-    if (!cameFromUs(ctx.headers, deps.issuer)) return refuse('forbidden', 403, 'foreign_origin');
+  const bodyOf = async (ctx: Koa.Context, limit: number): Promise<Buffer | PageError> => {
     if (ctx.is('application/x-www-form-urlencoded') === false || ctx.get('Content-Encoding') !== '')
       return refuse('badRequest', 415, 'unsupported_media_type', 'application/x-www-form-urlencoded is expected');
-    const body = await readBody(ctx.req);
-    if (body === undefined) {
-      ctx.set('Connection', 'close');
-      return refuse('tooLarge', 413, 'body_too_large', `at most ${BODY_LIMIT_BYTES} bytes are accepted`);
-    }
+    const body = await readBody(ctx.req, limit);
+    if (body !== undefined) return body;
+    ctx.set('Connection', 'close');
+    return refuse('tooLarge', 413, 'body_too_large', `at most ${limit} bytes are accepted`);
+  };
+
+  const checkPost = async (ctx: Koa.Context, params: Params, keys: Keys): Promise<Form | PageError> => {
+    if (!cameFromUs(ctx.headers, deps.issuer)) return refuse('forbidden', 403, 'foreign_origin');
+    const body = await bodyOf(ctx, BODY_LIMIT_BYTES);
+    if (!Buffer.isBuffer(body)) return body;
     const parsed = parseForm(body);
     if (parsed.outcome === 'malformed') return refuse('badRequest', 400, 'malformed_form', parsed.reason);
     if (!keys.checkFormToken(params['uid'] ?? '', parsed.form.text('token')))
@@ -150,11 +161,9 @@ export const createRegistrar = (deps: HttpDeps) => {
     return parsed.form;
   };
 
-  const answerPost = async (ctx: Koa.Context, params: Params, post: Post): Promise<void> => {
-    const shell = shellOf(ctx, deps);
+  /** Whether the address may send another form now; answers the request itself if not. */
+  const reserveForm = async (ctx: Koa.Context, shell: Shell): Promise<boolean> => {
     const domain = deps.context();
-    const form = await checkPost(ctx, params, domain.keys);
-    if (!('text' in form)) return sendError(ctx, shell, form);
     const reserved = await attempts.reserve(domain, [
       {
         kind: 'address',
@@ -164,8 +173,30 @@ export const createRegistrar = (deps: HttpDeps) => {
     ]);
     if (reserved.outcome === 'wait') {
       const seconds = Math.max(1, Math.ceil((reserved.until.getTime() - domain.now().getTime()) / 1000));
-      return sendError(ctx, shell, { ...refuse('tooMany', 429, 'too_many_requests'), retryAfterSeconds: seconds });
+      sendError(ctx, shell, { ...refuse('tooMany', 429, 'too_many_requests'), retryAfterSeconds: seconds });
+      return false;
     }
+    return true;
+  };
+
+  /** Other sites have no form token: what they send is believed for its own signature or not at all. */
+  const answerReceive = async (ctx: Koa.Context, { limit, handle }: NonNullable<Route['receive']>): Promise<void> => {
+    const shell = shellOf(ctx, deps);
+    const body = await bodyOf(ctx, limit);
+    if (!Buffer.isBuffer(body)) return sendError(ctx, shell, body);
+    const fields = new URLSearchParams(body.toString('utf8'));
+    if ([...fields.keys()].length !== new Set(fields.keys()).size)
+      return sendError(ctx, shell, refuse('badRequest', 400, 'malformed_form', 'a field was sent twice'));
+    if (!(await reserveForm(ctx, shell))) return;
+    return handle(ctx, fields);
+  };
+
+  const answerPost = async (ctx: Koa.Context, params: Params, post: Post): Promise<void> => {
+    const shell = shellOf(ctx, deps);
+    const domain = deps.context();
+    const form = await checkPost(ctx, params, domain.keys);
+    if (!('text' in form)) return sendError(ctx, shell, form);
+    if (!(await reserveForm(ctx, shell))) return;
     return post(ctx, params, form);
   };
 
@@ -182,7 +213,7 @@ export const createRegistrar = (deps: HttpDeps) => {
   };
 
   const middleware: Koa.Middleware = async (ctx, next) => {
-    for (const { pattern, get, post } of routes) {
+    for (const { pattern, get, post, receive } of routes) {
       const match = pattern.exec(ctx.path);
       if (match === null) continue;
       const params: Params = { ...match.groups };
@@ -196,6 +227,10 @@ export const createRegistrar = (deps: HttpDeps) => {
         setPageHeaders(ctx);
         return answerPost(ctx, params, post);
       }
+      if (ctx.method === 'POST' && receive !== undefined) {
+        setPageHeaders(ctx);
+        return answerReceive(ctx, receive);
+      }
     }
     return next();
   };
@@ -203,6 +238,9 @@ export const createRegistrar = (deps: HttpDeps) => {
   return {
     get: (path: string, get: Get): void => void routes.push({ pattern: patternOf(path), get }),
     post: (path: string, post: Post): void => void routes.push({ pattern: patternOf(path), post }),
+    /** Registers what other sites post, of at most `limit` bytes. */
+    receive: (path: string, limit: number, handle: Receive): void =>
+      void routes.push({ pattern: patternOf(path), receive: { limit, handle } }),
     middleware,
   };
 };

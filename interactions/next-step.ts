@@ -3,6 +3,13 @@ import type { Progress } from './progress.ts';
 /** The pages of an interaction. */
 export type StepName =
   | 'sign-in'
+  | 'eid'
+  | 'bundid'
+  | 'upstream'
+  | 'identity'
+  | 'open-account'
+  | 'link'
+  | 'double'
   | 'email'
   | 'email-code'
   | 'address'
@@ -31,15 +38,19 @@ export type Needs = {
  * requests leads past a proof.
  */
 export const nextStep = (progress: Progress, needs: Needs): StepName => {
+  if (progress.exchange !== undefined) return progress.exchange.source;
   if (needs.account === undefined) {
+    if (progress.identity !== undefined && progress.identity.intent === undefined) return 'identity';
     if (progress.path === 'sign-in') return 'sign-in';
     const draft = progress.draft ?? { contact: 'open' };
     // A draft without an address may have been begun before the service was known to need one.
     if (draft.contact === 'open' || (draft.contact === 'none' && needs.needsEmail)) return 'email';
     if (draft.contact === 'email' && draft.emailProven !== true) return 'email-code';
     if (draft.address === undefined) return 'address';
+    if (progress.identity?.intent === 'open') return 'open-account';
     return draft.method === 'password' ? 'password' : 'credential';
   }
+  if (progress.identity !== undefined) return progress.identity.intent === 'double' ? 'double' : 'link';
   if (progress.welcome?.backupCodes !== undefined) return 'backup-codes';
   if (progress.welcome !== undefined) return 'kennung';
   if (needs.needsEmail && !needs.account.hasEmail) return 'needs-email';

@@ -1,6 +1,8 @@
 import type { PostalAddress } from '../accounts/attributes.ts';
+import type { LinkableProof } from '../accounts/identities.ts';
 import type { AccountId } from '../accounts/ids.ts';
 import type { FleetingStore } from '../adapters/oidc-store.ts';
+import type { SourceFault, SourceName } from './identity/sources.ts';
 
 /** What a citizen has proven in this sign-in: whose account, by which means (`amr`, RFC 8176), when (epoch seconds). */
 type Evidence = { readonly account: AccountId; readonly amr: readonly string[]; readonly at: number };
@@ -29,7 +31,22 @@ export type Fault = {
   readonly number?: number;
   /** ISO 8601. */
   readonly until?: string;
+  /** What went wrong with an identity source. */
+  readonly identity?: IdentityFault;
 };
+
+/** Why an identity proved nothing, or cannot be used for what was wanted. */
+export type IdentityFault =
+  | SourceFault
+  | 'temporary'
+  | 'not-confirmed'
+  | 'retired'
+  | 'not-active'
+  | 'contradiction'
+  | 'new-card'
+  | 'not-fresh'
+  | 'stronger-factor'
+  | 'taken';
 
 type FaultCode =
   | 'identifier-missing'
@@ -57,6 +74,7 @@ type FaultCode =
   | 'given-name-missing'
   | 'family-name-missing'
   | 'birthdate-invalid'
+  | 'identity'
   | 'consent-changed';
 
 /** What the last form left for the page after it: mistakes, a good word, and what was typed (never a secret). */
@@ -74,6 +92,15 @@ export type Progress = {
   readonly evidence?: Evidence;
   readonly draft?: Draft;
   readonly welcome?: Welcome;
+  /** The citizen's browser is away at an identity source; `door` is the way back in. */
+  readonly exchange?: { readonly source: SourceName; readonly id: string; readonly door?: string };
+  /** A source has proven an identity that does not sign in to the account at hand, or to none at all. */
+  readonly identity?: {
+    readonly proof: LinkableProof;
+    readonly intent?: 'open' | 'link' | 'double';
+    /** The account that it signs in to. */
+    readonly other?: AccountId;
+  };
   /** The citizen has answered the consent page. */
   readonly consented?: boolean;
   readonly flash?: Flash;

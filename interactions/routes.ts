@@ -4,6 +4,11 @@ import type { PageDeps } from './deps.ts';
 import { finishSignIn, finishWithoutSignIn } from './finish.ts';
 import type { Form } from './form.ts';
 import { createRegistrar, sendError, sendPage, shellOf } from './http.ts';
+import { bundIdStep, eidStep, upstreamStep } from './identity/away.ts';
+import * as exchanges from './identity/exchanges.ts';
+import * as identity from './identity/identity.ts';
+import { exchangeRoutes } from './identity/routes.ts';
+import { settle } from './identity/settle.ts';
 import type { StepName } from './next-step.ts';
 import * as progresses from './progress.ts';
 import { startPage } from './start.view.ts';
@@ -21,6 +26,13 @@ export type { PageDeps } from './deps.ts';
 
 const STEPS: Readonly<Record<Exclude<StepName, 'done'>, Step>> = {
   'sign-in': signIn.step,
+  eid: eidStep,
+  bundid: bundIdStep,
+  upstream: upstreamStep,
+  identity: identity.unknownStep,
+  'open-account': identity.openStep,
+  link: identity.linkStep,
+  double: identity.doubleStep,
   email: email.emailStep,
   'email-code': email.codeStep,
   address: address.step,
@@ -31,6 +43,14 @@ const STEPS: Readonly<Record<Exclude<StepName, 'done'>, Step>> = {
   'needs-email': needsEmail.step,
   details: details.step,
   consent: consent.step,
+};
+
+/** Changes single directives of the policy that a page was sent with. */
+const changePolicy = (ctx: Koa.Context, changes: Readonly<Record<string, string | undefined>>): void => {
+  const policy = ctx.response.get('Content-Security-Policy').split('; ');
+  const kept = policy.filter((directive) => !Object.hasOwn(changes, directive.split(' ', 1)[0] ?? ''));
+  const added = Object.entries(changes).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
+  ctx.set('Content-Security-Policy', [...kept, ...added].join('; '));
 };
 
 const toPage = (ctx: Koa.Context, uid: string): void => {
@@ -107,10 +127,21 @@ export const createPages = (deps: PageDeps): Koa.Middleware => {
 
   pages.get('/interaction/:uid', (ctx, { uid = '' }) =>
     withVisit(ctx, uid, async (visit) => {
+      // Back from an identity source: what it said is taken once, and only by the interaction that asked.
+      const { exchange } = visit.progress;
+      const answer = exchange && (await exchanges.takeAnswer(deps.fleeting, exchange.id));
+      if (exchange !== undefined && answer !== undefined) {
+        await exchanges.end(deps.fleeting, exchange.id);
+        return follow(visit, await settle(visit, answer));
+      }
       if (visit.step === 'done') return finishSignIn(visit);
-      return sendPage(ctx, 200, await STEPS[visit.step].view(visit));
+      const step = STEPS[visit.step];
+      sendPage(ctx, 200, await step.view(visit));
+      if (step.policy !== undefined) changePolicy(ctx, step.policy(visit));
     }),
   );
+
+  exchangeRoutes(pages, deps);
 
   // The address of a form, opened again from the history.
   pages.get('/interaction/:uid/:action', async (ctx, { uid = '' }) => toPage(ctx, uid));

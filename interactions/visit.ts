@@ -65,6 +65,8 @@ export type Post = {
 export type Step = {
   readonly view: (visit: Visit) => string | Promise<string>;
   readonly posts: Readonly<Record<string, Post>>;
+  /** Directives of the Content-Security-Policy that this page needs otherwise; undefined takes one out. */
+  readonly policy?: (visit: Visit) => Readonly<Record<string, string | undefined>>;
 };
 
 /** Back to the same page with what is wrong. */

@@ -31,6 +31,7 @@ import { leaveForm, securityHeaders } from './navigation.ts';
 import { postToGet } from './post-requests.ts';
 import { Registrations } from './registrations.ts';
 import { deliverSecurityEvents } from './security-events.ts';
+import { createSources, endStaffSessions, type SourceSettings } from './sources.ts';
 import { providerAdapter } from './storage.ts';
 import { withdrawal } from './withdrawal.ts';
 
@@ -59,6 +60,8 @@ export type AppDeps = {
   /** Answers what proxies and monitoring ask. */
   health?: Health;
   metrics?: Metrics;
+  /** Identity sources; each is off unless it is named. */
+  sources?: SourceSettings | undefined;
   /** Given by the sandbox's own entry only; production has no way to set it. */
   sandbox?: Sandbox;
 };
@@ -138,11 +141,14 @@ export async function createApp(deps: AppDeps): Promise<App> {
     else signing.wake();
   });
 
+  const bridge = createSources(deps.sources ?? {}, { town, fleeting: store.fleeting, now, log });
   const pages = createPages({
     provider: () => current.instance,
     context,
     hashing: deps.hashing,
     fleeting: store.fleeting,
+    sources: bridge.sources,
+    endStaffSessions: endStaffSessions(context, store),
     town,
     issuer,
     rp: { id: issuer.hostname, origin: issuer.origin, name: town.name.de },
@@ -186,6 +192,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     provider: () => current.instance,
     async close() {
       await Promise.all(tasks.map((task) => task.stop()));
+      bridge.close();
       await listening.close();
     },
   };

@@ -1,6 +1,7 @@
 import { type Attributes, parsePostalAddress, read, record, type TypedAttribute } from '../../accounts/attributes.ts';
 import { CLAIM_CATALOGUE, dayOf } from '../../accounts/claims.ts';
 import type { Form } from '../form.ts';
+import { sourcePosts } from '../identity/start.ts';
 import type { Fault } from '../progress.ts';
 import { faulty, type Outcome, type Step, type Visit } from '../visit.ts';
 import { addressFaults } from './address-fields.ts';
@@ -77,5 +78,5 @@ const save = async (visit: Visit, form: Form): Promise<Outcome> => {
 
 export const step: Step = {
   view: async (visit) => view(visit, await missingAttributes(visit)),
-  posts: { details: { fields: NAMES, handle: save } },
+  posts: { eid: sourcePosts.eid, bundid: sourcePosts.bundid, details: { fields: NAMES, handle: save } },
 };

@@ -2,6 +2,7 @@ import type { TypedAttribute } from '../../accounts/attributes.ts';
 import { CLAIM_CATALOGUE } from '../../accounts/claims.ts';
 import { birthdateFields, field, form, submit } from '../form.view.ts';
 import { type Html, html } from '../html.ts';
+import { sourceButtons } from '../identity/buttons.view.ts';
 import { inLanguage } from '../language.ts';
 import type { Visit } from '../visit.ts';
 import { addressFields } from './address-fields.ts';
@@ -32,6 +33,7 @@ export const view = (visit: Visit, attributes: readonly TypedAttribute[]): strin
       ({ claim, purpose }) =>
         html`<li><strong>${inLanguage(CLAIM_CATALOGUE[claim]?.label ?? { de: claim }, visit.shell.language)}</strong> – ${t.why(inLanguage(purpose, visit.shell.language))}</li>`,
     )}</ul>
+    ${sourceButtons(visit, { title: visit.t.identity.buttons.proof, staff: false })}
     ${form(visit, 'details', html`${attributes.map((name) => input(visit, name))}${submit(t.submit)}`)}
     <p class="kern-body kern-body--small kern-body--muted">${t.stored}</p>`,
   });

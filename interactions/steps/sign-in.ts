@@ -4,6 +4,7 @@ import { Secret } from '../../accounts/secret.ts';
 import type { SignIn } from '../../accounts/sign-in.ts';
 import * as ceremonies from '../ceremonies.ts';
 import type { Form } from '../form.ts';
+import { sourcePosts } from '../identity/start.ts';
 import type { Fault } from '../progress.ts';
 import { faulty, type Outcome, type Step, type Visit } from '../visit.ts';
 import { busy } from './busy.ts';
@@ -70,6 +71,7 @@ const passkey = async (visit: Visit, form: Form): Promise<Outcome> => {
 export const step: Step = {
   view,
   posts: {
+    ...sourcePosts,
     'sign-in': { fields: ['identifier', 'password'], handle: signIn },
     'passkey-options': { fields: [], handle: passkeyOptions },
     passkey: { fields: ['ceremony', 'response'], handle: passkey },

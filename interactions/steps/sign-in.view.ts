@@ -1,5 +1,6 @@
 import { field, form, submit } from '../form.view.ts';
 import { html } from '../html.ts';
+import { sourceButtons } from '../identity/buttons.view.ts';
 import type { Visit } from '../visit.ts';
 import { stepPage } from './page.view.ts';
 import { ceremonyForm } from './passkey.view.ts';
@@ -36,6 +37,7 @@ export const view = (visit: Visit): string => {
       after: html`<p class="kern-body kern-body--small kern-body--muted ss-centred">${t.passkeyHint}</p>`,
       kind: 'secondary',
     })}
+    ${sourceButtons(visit, { title: visit.t.identity.buttons.signIn, staff: true })}
     <section class="ss-aside">
       <h2 class="kern-heading-small">${t.registerTitle}</h2>
       <p class="kern-body">${t.registerText}</p>

@@ -1,3 +1,5 @@
+import { identityDe } from './identity.de.ts';
+
 /** The texts of all pages in German; the other languages must have the same shape. */
 export const de = {
   language: 'Deutsch',
@@ -227,6 +229,7 @@ export const de = {
     stayedText: 'Sie können die Dienste weiter nutzen, ohne sich neu anzumelden.',
     toStart: 'Zu den Diensten',
   },
+  identity: identityDe,
   errors: {
     code: 'Fehlercode',
     status: 'HTTP-Status',
@@ -250,6 +253,11 @@ export const de = {
       title: 'Diese Anfrage können wir nicht annehmen',
       text: 'Etwas an der Anfrage war nicht so, wie wir es brauchen. Es wurde nichts geändert.',
       todo: 'Gehen Sie zurück und versuchen Sie es noch einmal. Hilft das nicht, beginnen Sie beim Dienst von vorn.',
+    },
+    otherBrowser: {
+      title: 'Dieser Vorgang wurde in einem anderen Browser begonnen',
+      text: 'Zu Ihrem Schutz kann ihn nur der Browser beenden, in dem er begonnen hat.',
+      todo: 'Gehen Sie zu dem Browser zurück, in dem Sie sich anmelden wollten. Haben Sie selbst nichts begonnen, dann schließen Sie diese Seite.',
     },
     forbidden: {
       title: 'Diese Anfrage kam nicht von unserer Seite',

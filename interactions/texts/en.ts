@@ -1,4 +1,5 @@
 import type { Texts } from './de.ts';
+import { identityEn } from './identity.en.ts';
 
 /** The texts of all pages in English. */
 export const en: Texts = {
@@ -222,6 +223,7 @@ export const en: Texts = {
     stayedText: 'You can keep using the services without signing in again.',
     toStart: 'To the services',
   },
+  identity: identityEn,
   errors: {
     code: 'Error code',
     status: 'HTTP status',
@@ -245,6 +247,11 @@ export const en: Texts = {
       title: 'We cannot accept this request',
       text: 'Something about the request was not as we need it. Nothing was changed.',
       todo: 'Go back and try again. If that does not help, start again at the service.',
+    },
+    otherBrowser: {
+      title: 'This was begun in another browser',
+      text: 'To protect you, only the browser in which it began can finish it.',
+      todo: 'Go back to the browser in which you wanted to sign in. If you have begun nothing yourself, close this page.',
     },
     forbidden: {
       title: 'This request did not come from our page',

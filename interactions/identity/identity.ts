@@ -1,0 +1,215 @@
+import * as accounts from '../../accounts/accounts.ts';
+import { parseEmail } from '../../accounts/email.ts';
+import * as identities from '../../accounts/identities.ts';
+import * as passkeys from '../../accounts/passkeys.ts';
+import { form, submit } from '../form.view.ts';
+import { html } from '../html.ts';
+import { inLanguage } from '../language.ts';
+import type { IdentityFault, Progress } from '../progress.ts';
+import { stepPage } from '../steps/page.view.ts';
+import { faulty, type Outcome, type Post, type Step, type Visit } from '../visit.ts';
+import { freshlyShown, withIdentity } from './evidence.ts';
+import { sourcePosts } from './start.ts';
+
+const fault = (identity: IdentityFault): Outcome => faulty([{ code: 'identity', identity }]);
+
+const withoutIdentity = (progress: Progress): Progress => {
+  const { identity: _, ...rest } = progress;
+  return rest;
+};
+
+const back: Post = { fields: [], handle: async () => ({ go: 'on', apply: withoutIdentity }) };
+
+/** Opens an account that this identity signs in to. */
+const register = async (visit: Visit): Promise<Outcome> => {
+  const { identity, draft } = visit.progress;
+  if (identity === undefined || identity.proof.source === 'staff') return { go: 'on' };
+  const email = draft?.contact === 'email' && draft.emailProven === true ? parseEmail(draft.email) : undefined;
+  const registered = await accounts.register(visit.domain, {
+    town: visit.deps.town,
+    language: visit.shell.language,
+    credential: { kind: 'identity', proof: identity.proof },
+    ...(email !== undefined && { email }),
+  });
+  switch (registered.outcome) {
+    case 'registered': {
+      const { account, kennung } = registered;
+      return {
+        go: 'on',
+        apply: () => ({ ...withIdentity(visit, { path: 'sign-in' }, account, identity.proof), welcome: { kennung } }),
+      };
+    }
+    case 'email-taken':
+      return {
+        go: 'on',
+        apply: (progress) => ({ ...progress, draft: { contact: 'open' } }),
+        flash: { step: 'email', faults: [{ field: 'email', code: 'email-taken' }] },
+      };
+    case 'passkey-taken':
+    case 'identity-taken':
+      return { ...fault('taken'), go: 'on', apply: withoutIdentity };
+  }
+};
+
+/** A service that writes to its citizens needs an address first; otherwise nothing is missing. */
+const open = async (visit: Visit): Promise<Outcome> => {
+  if (!visit.needs.needsEmail) return register(visit);
+  return {
+    go: 'on',
+    apply: (progress) =>
+      progress.identity && {
+        ...progress,
+        path: 'register',
+        draft: { contact: 'open', address: 'none' },
+        identity: { ...progress.identity, intent: 'open' },
+      },
+  };
+};
+
+const unknownView = (visit: Visit): string => {
+  const t = visit.t.identity.unknown;
+  const source = visit.progress.identity?.proof.source ?? 'eid';
+  return stepPage(visit, {
+    title: t.title[source],
+    back: true,
+    body: html`${
+      source !== 'staff' &&
+      html`<section class="ss-choice"><h2 class="kern-heading-small">${t.openTitle}</h2>
+      <p class="kern-body">${t.openText}</p>${form(visit, 'open-account', submit(t.open))}</section>`
+    }
+    <section class="ss-choice"><h2 class="kern-heading-small">${t.linkTitle}</h2>
+      <p class="kern-body">${t.linkText}</p>${form(visit, 'link-account', submit(t.link, 'secondary'))}</section>`,
+  });
+};
+
+/** An identity that nobody has linked: it opens an account, or is linked to one that is proven next. */
+export const unknownStep: Step = {
+  view: unknownView,
+  posts: {
+    'open-account': { fields: [], handle: open },
+    'link-account': {
+      fields: [],
+      handle: async () => ({
+        go: 'on',
+        apply: (progress) =>
+          progress.identity && { ...progress, path: 'sign-in', identity: { ...progress.identity, intent: 'link' } },
+      }),
+    },
+    back,
+  },
+};
+
+/** After the e-mail address that a service needs: the account is opened. */
+export const openStep: Step = {
+  view: (visit) => {
+    const t = visit.t.identity.unknown;
+    return stepPage(visit, {
+      title: t.openTitle,
+      back: true,
+      body: html`<p class="kern-body">${t.openText}</p>${form(visit, 'open-account', submit(t.open))}`,
+    });
+  },
+  posts: { 'open-account': { fields: [], handle: register }, back },
+};
+
+/** Whether the account was proven just now, by the strongest factor that it has. */
+const provenEnough = async (visit: Visit, account: accounts.Account): Promise<IdentityFault | undefined> => {
+  const shown = freshlyShown(visit);
+  if (shown === undefined) return 'not-fresh';
+  const has = await passkeys.list(visit.domain, account.id);
+  return has.length > 0 && !shown.includes('pop') && !shown.includes('sc') ? 'stronger-factor' : undefined;
+};
+
+const mailOf = (
+  visit: Visit,
+  account: accounts.Account,
+): { linked: identities.MailText; email: string | undefined } => {
+  const t = visit.t.identity.mail;
+  const town = inLanguage(visit.deps.town.name, visit.shell.language);
+  return { linked: { subject: t.subject, text: t.linked(town) }, email: account.email };
+};
+
+const link = async (visit: Visit): Promise<Outcome> => {
+  const { account, progress } = visit;
+  const { identity } = progress;
+  if (account === undefined || identity === undefined) return { go: 'on' };
+  const lacking = await provenEnough(visit, account);
+  if (lacking !== undefined) return fault(lacking);
+  const linked = await identities.link(
+    visit.domain,
+    account.id,
+    account.credentialState,
+    identity.proof,
+    mailOf(visit, account),
+  );
+  switch (linked.outcome) {
+    case 'linked':
+    case 'linked-before':
+      return { go: 'on', apply: (now) => withIdentity(visit, withoutIdentity(now), account.id, identity.proof) };
+    case 'elsewhere': {
+      const other = linked.account;
+      return { go: 'on', apply: (now) => ({ ...now, identity: { ...identity, intent: 'double', other } }) };
+    }
+    case 'contradiction':
+      return fault(linked.names.length === 0 ? 'new-card' : 'contradiction');
+    case 'stale':
+      return fault('not-fresh');
+  }
+};
+
+const linkView = (visit: Visit): string => {
+  const t = visit.t.identity.link;
+  const source = visit.progress.identity?.proof.source ?? 'eid';
+  const newCard = visit.flash?.faults?.some(({ identity }) => identity === 'new-card') === true;
+  return stepPage(visit, {
+    title: t.title[source],
+    body: html`<p class="kern-body">${t.lead}</p>
+    <dl class="ss-facts"><div><dt>${t.account}</dt><dd>${visit.account?.email ?? visit.account?.kennung}</dd></div></dl>
+    ${newCard ? form(visit, 'eid', submit(t.newCard)) : form(visit, 'link', submit(t.submit))}
+    ${form(visit, 'back', submit(t.leave, 'secondary'))}`,
+  });
+};
+
+/** Both are proven, the identity and the account: the citizen says whether they belong together. */
+export const linkStep: Step = {
+  view: linkView,
+  posts: { link: { fields: [], handle: link }, back, eid: sourcePosts.eid },
+};
+
+const close = async (visit: Visit, keep: 'this' | 'other'): Promise<Outcome> => {
+  const { account, progress } = visit;
+  const { identity } = progress;
+  if (account === undefined || identity?.other === undefined) return { go: 'on' };
+  const lacking = await provenEnough(visit, account);
+  if (lacking !== undefined) return fault(lacking);
+  const two =
+    keep === 'this' ? { keep: account.id, close: identity.other } : { keep: identity.other, close: account.id };
+  const other = await accounts.load(visit.domain, identity.other);
+  const t = visit.t.identity.mail;
+  const town = inLanguage(visit.deps.town.name, visit.shell.language);
+  const closed = await identities.closeOther(visit.domain, two, identity.proof, {
+    closed: { subject: t.subject, text: t.closed(town) },
+    emails: [account.email, other?.email],
+  });
+  if (closed.outcome === 'stale') return fault('contradiction');
+  return { go: 'on', apply: () => withIdentity(visit, { path: 'sign-in' }, two.keep, identity.proof) };
+};
+
+/** The identity signs in to an older account of the same citizen: one of the two may be closed. */
+export const doubleStep: Step = {
+  view: (visit) => {
+    const t = visit.t.identity.double;
+    return stepPage(visit, {
+      title: t.title,
+      body: html`<p class="kern-body">${t.lead}</p>
+      <section class="ss-choice"><p class="kern-body">${t.thisText(visit.account?.kennung ?? '')}</p>${form(visit, 'keep-this', submit(t.keepThis))}</section>
+      <section class="ss-choice"><p class="kern-body">${t.otherText}</p>${form(visit, 'keep-other', submit(t.keepOther, 'secondary'))}</section>
+      ${form(visit, 'back', submit(t.leave, 'tertiary'))}`,
+    });
+  },
+  posts: {
+    'keep-this': { fields: [], handle: (visit) => close(visit, 'this') },
+    'keep-other': { fields: [], handle: (visit) => close(visit, 'other') },
+    back,
+  },
+};

@@ -1,0 +1,64 @@
+import type { BundIdQuestion } from '../../adapters/bundid.ts';
+import type { CardQuestion } from '../../adapters/eid-source.ts';
+import type { Progress } from '../progress.ts';
+import { faulty, type Outcome, type Post, type Visit } from '../visit.ts';
+import * as exchanges from './exchanges.ts';
+import type { SourceName } from './sources.ts';
+import { bundIdReadsFor, cardQuestionFor } from './sources.ts';
+
+const unavailable = (): Outcome => faulty([{ code: 'identity', identity: 'unavailable' }]);
+
+const away = (source: SourceName, id: string, door?: string): Outcome => ({
+  go: 'on',
+  apply: (progress): Progress => ({ ...progress, exchange: { source, id, ...(door !== undefined && { door }) } }),
+});
+
+/** What a card is asked at this page: for a sign-in its pseudonym and nothing else. */
+const cardQuestion = (visit: Visit, communityId: string): CardQuestion => {
+  if (visit.step === 'details') return cardQuestionFor(visit.needs.missing, communityId);
+  // Whether another card is the same person's new one, only name and date of birth can tell.
+  return visit.step === 'link' ? { read: ['names', 'birthdate'] } : { read: [] };
+};
+
+const eid = async (visit: Visit): Promise<Outcome> => {
+  const source = visit.deps.sources?.eid;
+  if (source === undefined || !source.up()) return unavailable();
+  const question = cardQuestion(visit, source.communityId);
+  const id = await exchanges.begin(visit.deps, visit.ctx, visit.uid, { source: 'eid', question });
+  return away('eid', id, await exchanges.openDoor(visit.deps.fleeting, 'tc-token', id));
+};
+
+const bundid = async (visit: Visit): Promise<Outcome> => {
+  const source = visit.deps.sources?.bundid;
+  if (source === undefined) return unavailable();
+  const proofing = visit.step === 'details';
+  const question: BundIdQuestion = {
+    // Attributes count from a means of identification on; for a sign-in alone BundID's password will do.
+    level: proofing ? 3 : 1,
+    // A temporary login can confirm attributes, but nobody can sign in again with it.
+    pseudonym: !proofing,
+    read: proofing ? bundIdReadsFor(visit.needs.missing) : [],
+  };
+  const { action, samlRequest, requestId } = await source.request(question, visit.shell.language);
+  const asked = { source: 'bundid', question, requestId, samlRequest, action } as const;
+  const id = await exchanges.begin(visit.deps, visit.ctx, visit.uid, asked);
+  return away('bundid', id, await exchanges.openDoor(visit.deps.fleeting, 'bundid-relay', id));
+};
+
+const upstream = async (visit: Visit): Promise<Outcome> => {
+  const source = visit.deps.sources?.upstream;
+  if (source === undefined || !source.up()) return unavailable();
+  const begun = await source.begin();
+  if (begun.outcome !== 'begun') return unavailable();
+  const asked = { source: 'upstream', pending: begun.pending, url: begun.url } as const;
+  const id = await exchanges.begin(visit.deps, visit.ctx, visit.uid, asked);
+  await exchanges.openDoor(visit.deps.fleeting, 'upstream-state', id, { state: begun.pending.state });
+  return away('upstream', id);
+};
+
+/** The forms that lead to a source; every page that offers sources has them. */
+export const sourcePosts: Readonly<Record<SourceName, Post>> = {
+  eid: { fields: [], handle: eid },
+  bundid: { fields: [], handle: bundid },
+  upstream: { fields: [], handle: upstream },
+};

@@ -1,0 +1,107 @@
+/** The texts about electronic identities in German. */
+export const identityDe = {
+  buttons: {
+    signIn: 'Mit einem Ausweis anmelden',
+    proof: 'Angaben aus dem Ausweis übernehmen',
+    eid: 'Mit dem Online-Ausweis',
+    bundid: 'Mit der BundID',
+    upstream: 'Anmeldung für Beschäftigte',
+  },
+  eid: {
+    title: 'Mit dem Online-Ausweis',
+    lead: 'Sie brauchen dafür:',
+    card: 'Ihren Personalausweis, Aufenthaltstitel oder Ihre Unionsbürgerkarte mit eingeschalteter Online-Funktion',
+    pin: 'Ihre selbst gewählte sechsstellige PIN',
+    reader: 'die AusweisApp und ein Smartphone oder ein Kartenlesegerät',
+    open: 'AusweisApp öffnen',
+    openMobile: 'AusweisApp auf diesem Smartphone öffnen',
+    notRunning:
+      'Auf diesem Gerät antwortet keine AusweisApp. Starten Sie sie und öffnen Sie diese Seite dann noch einmal.',
+    missingTitle: 'Die AusweisApp öffnet sich nicht?',
+    missing: 'Die AusweisApp ist kostenlos. Installieren und starten Sie sie und kommen Sie dann hierher zurück.',
+    download: 'AusweisApp herunterladen (ausweisapp.bund.de)',
+    otherWays: 'Ohne AusweisApp können Sie sich auf jedem anderen Weg anmelden. Gehen Sie dafür zurück.',
+  },
+  bundid: {
+    title: 'Weiter zur BundID',
+    lead: 'Sie melden sich auf der Seite der BundID an und kommen danach hierher zurück.',
+    submit: 'Weiter zur BundID',
+    over: 'Dieser Versuch ist abgelaufen. Gehen Sie zurück und beginnen Sie noch einmal.',
+  },
+  upstream: {
+    title: 'Anmeldung für Beschäftigte',
+    lead: 'Sie melden sich bei Ihrem Arbeitgeber an und kommen danach hierher zurück.',
+    submit: 'Weiter',
+    over: 'Dieser Versuch ist abgelaufen. Gehen Sie zurück und beginnen Sie noch einmal.',
+  },
+  unknown: {
+    title: {
+      eid: 'Dieser Ausweis ist hier noch nicht bekannt',
+      bundid: 'Diese BundID ist hier noch nicht bekannt',
+      staff: 'Diese Anmeldung ist hier noch nicht bekannt',
+    },
+    openTitle: 'Neues Konto anlegen',
+    openText: 'Sie brauchen dafür weder E-Mail-Adresse noch Passwort. Sie melden sich künftig genauso an wie eben.',
+    open: 'Konto anlegen',
+    linkTitle: 'Sie haben schon ein Konto?',
+    linkText: 'Melden Sie sich einmal wie gewohnt an. Danach können Sie beides verknüpfen.',
+    link: 'Mit meinem Konto verknüpfen',
+  },
+  link: {
+    title: {
+      eid: 'Ausweis mit dem Konto verknüpfen?',
+      bundid: 'BundID mit dem Konto verknüpfen?',
+      staff: 'Anmeldung mit dem Konto verknüpfen?',
+    },
+    lead: 'Künftig können Sie sich damit bei diesem Konto anmelden:',
+    account: 'Konto',
+    submit: 'Verknüpfen',
+    newCard: 'Mit der neuen Karte ausweisen',
+    leave: 'Nicht verknüpfen',
+  },
+  double: {
+    title: 'Sie haben zwei Konten',
+    lead: 'Mit diesem Ausweis melden Sie sich schon bei einem anderen Konto an. Sie können eines der beiden schließen. Ein geschlossenes Konto kann nicht mehr genutzt werden.',
+    thisText: (kennung: string) =>
+      `Das Konto, mit dem Sie gerade angemeldet sind (${kennung}), behalten; der Ausweis gehört dann dazu.`,
+    keepThis: 'Dieses Konto behalten, das andere schließen',
+    otherText: 'Das Konto behalten, zu dem der Ausweis bisher gehört.',
+    keepOther: 'Das andere Konto behalten, dieses schließen',
+    leave: 'Beide behalten',
+  },
+  mail: {
+    subject: 'An Ihrem Konto beim Stadtschlüssel wurde etwas geändert',
+    linked: (town: string) =>
+      `Guten Tag,\n\nmit Ihrem Konto wurde gerade ein Ausweis oder eine BundID verknüpft. Damit kann man sich künftig anmelden.\n\nWaren Sie das nicht? Dann wenden Sie sich bitte sofort an uns.\n\n${town}\n`,
+    closed: (town: string) =>
+      `Guten Tag,\n\nvon zwei Konten derselben Person wurde gerade eines geschlossen. Der Ausweis gehört jetzt zu dem anderen.\n\nWaren Sie das nicht? Dann wenden Sie sich bitte sofort an uns.\n\n${town}\n`,
+  },
+  faults: {
+    cancelled: 'Sie haben den Vorgang abgebrochen. Sie können es noch einmal versuchen oder einen anderen Weg wählen.',
+    'card-refused':
+      'Diese Karte kann nicht benutzt werden: Sie ist gesperrt oder abgelaufen. Auskunft gibt das Bürgerbüro.',
+    'card-denied':
+      'Die Karte hat die Angaben nicht freigegeben. Versuchen Sie es noch einmal und erlauben Sie die Angaben in der AusweisApp.',
+    level: 'Diese Anmeldung ist nicht sicher genug für das, was Sie vorhaben. Wählen Sie einen anderen Weg.',
+    attributes:
+      'In Ihrer BundID fehlen Angaben, die hier gebraucht werden. Ergänzen Sie sie dort oder wählen Sie einen anderen Weg.',
+    'not-read': 'Die Karte wurde nicht gelesen. Versuchen Sie es noch einmal.',
+    connection: 'Die Verbindung der AusweisApp ist abgebrochen. Versuchen Sie es noch einmal.',
+    unavailable:
+      'Dieser Weg ist gerade nicht erreichbar. Bitte wählen Sie einen anderen oder versuchen Sie es später noch einmal.',
+    failed: 'Das hat nicht geklappt. Versuchen Sie es noch einmal oder wählen Sie einen anderen Weg.',
+    temporary:
+      'Sie haben sich bei der BundID ohne Konto angemeldet. Damit kann man sich hier nicht wieder anmelden. Bitte nutzen Sie ein BundID-Konto.',
+    'not-confirmed': 'Der Ausweis bestätigt das nicht.',
+    retired: 'Diese Karte wurde durch eine neuere ersetzt. Bitte benutzen Sie die neue Karte.',
+    'not-active': 'Dieses Konto kann zurzeit nicht genutzt werden. Bitte wenden Sie sich an die Stadt.',
+    contradiction:
+      'Die Angaben passen nicht zu dem, was über dieses Konto schon nachgewiesen ist. Wenn das ein Irrtum ist, hilft Ihnen das Bürgerbüro.',
+    'new-card':
+      'Mit diesem Konto ist schon eine andere Karte verknüpft. Wenn dies Ihre neue Karte ist, weisen Sie sich bitte noch einmal damit aus; dabei werden Name und Geburtsdatum verglichen.',
+    'not-fresh':
+      'Zum Verknüpfen müssen Sie sich gerade eben angemeldet haben. Bitte melden Sie sich ab und noch einmal an.',
+    'stronger-factor': 'Zum Verknüpfen melden Sie sich bitte mit Ihrem Passkey an.',
+    taken: 'Dieser Ausweis gehört inzwischen zu einem Konto. Bitte melden Sie sich damit an.',
+  },
+};

@@ -1,0 +1,103 @@
+import type { identityDe } from './identity.de.ts';
+
+/** The texts about electronic identities in English. */
+export const identityEn: typeof identityDe = {
+  buttons: {
+    signIn: 'Sign in with an ID',
+    proof: 'Take the details from your ID',
+    eid: 'With the German online ID card',
+    bundid: 'With BundID',
+    upstream: 'Sign-in for staff',
+  },
+  eid: {
+    title: 'With the online ID card',
+    lead: 'What you need:',
+    card: 'your German ID card, residence permit or eID card for Union citizens, with its online function switched on',
+    pin: 'the six-digit PIN that you have chosen',
+    reader: 'the AusweisApp, and a smartphone or a card reader',
+    open: 'Open AusweisApp',
+    openMobile: 'Open AusweisApp on this smartphone',
+    notRunning: 'No AusweisApp answers on this device. Start it, then open this page again.',
+    missingTitle: 'AusweisApp does not open?',
+    missing: 'AusweisApp is free. Install and start it, then come back here.',
+    download: 'Download AusweisApp (ausweisapp.bund.de)',
+    otherWays: 'Without AusweisApp you can sign in in any other way. Go back for that.',
+  },
+  bundid: {
+    title: 'On to BundID',
+    lead: 'You sign in on the page of BundID and then come back here.',
+    submit: 'Continue to BundID',
+    over: 'This attempt has expired. Go back and begin again.',
+  },
+  upstream: {
+    title: 'Sign-in for staff',
+    lead: 'You sign in with your employer and then come back here.',
+    submit: 'Continue',
+    over: 'This attempt has expired. Go back and begin again.',
+  },
+  unknown: {
+    title: {
+      eid: 'This ID card is not known here yet',
+      bundid: 'This BundID is not known here yet',
+      staff: 'This sign-in is not known here yet',
+    },
+    openTitle: 'Create a new account',
+    openText: 'You need neither an e-mail address nor a password. You will sign in just as you did a moment ago.',
+    open: 'Create account',
+    linkTitle: 'Do you have an account already?',
+    linkText: 'Sign in once as usual. Then you can link the two.',
+    link: 'Link it to my account',
+  },
+  link: {
+    title: {
+      eid: 'Link the ID card to the account?',
+      bundid: 'Link BundID to the account?',
+      staff: 'Link this sign-in to the account?',
+    },
+    lead: 'From now on you can sign in with it to this account:',
+    account: 'Account',
+    submit: 'Link',
+    newCard: 'Show the new card',
+    leave: 'Do not link',
+  },
+  double: {
+    title: 'You have two accounts',
+    lead: 'With this ID you sign in to another account already. You can close one of the two. A closed account cannot be used any more.',
+    thisText: (kennung: string) =>
+      `Keep the account that you are signed in to now (${kennung}); the ID then belongs to it.`,
+    keepThis: 'Keep this account, close the other one',
+    otherText: 'Keep the account that the ID has belonged to so far.',
+    keepOther: 'Keep the other account, close this one',
+    leave: 'Keep both',
+  },
+  mail: {
+    subject: 'Something was changed in your Stadtschlüssel account',
+    linked: (town: string) =>
+      `Hello,\n\nan ID card or BundID was just linked to your account. It can now be used to sign in.\n\nWas it not you? Then please contact us at once.\n\n${town}\n`,
+    closed: (town: string) =>
+      `Hello,\n\nof two accounts of the same person one was just closed. The ID now belongs to the other one.\n\nWas it not you? Then please contact us at once.\n\n${town}\n`,
+  },
+  faults: {
+    cancelled: 'You cancelled. You can try again or choose another way.',
+    'card-refused': 'This card cannot be used: it is blocked or has expired. The citizens’ office can tell you more.',
+    'card-denied': 'The card did not release the details. Try again and allow them in AusweisApp.',
+    level: 'This sign-in is not secure enough for what you want to do. Choose another way.',
+    attributes: 'Your BundID lacks details that are needed here. Add them there or choose another way.',
+    'not-read': 'The card was not read. Try again.',
+    connection: 'AusweisApp lost its connection. Try again.',
+    unavailable: 'This way cannot be reached just now. Please choose another one, or try again later.',
+    failed: 'That did not work. Try again or choose another way.',
+    temporary:
+      'You used BundID without an account. Nobody can sign in here again with that. Please use a BundID account.',
+    'not-confirmed': 'The ID does not confirm this.',
+    retired: 'A newer card has taken the place of this one. Please use the new card.',
+    'not-active': 'This account cannot be used at present. Please contact the city.',
+    contradiction:
+      'The details do not match what has been proven about this account before. If that is a mistake, the citizens’ office will help.',
+    'new-card':
+      'Another card is linked to this account already. If this is your new card, please show it once more; name and date of birth are then compared.',
+    'not-fresh': 'To link it you must have signed in just now. Please sign out and sign in again.',
+    'stronger-factor': 'To link it, please sign in with your passkey.',
+    taken: 'This ID belongs to an account by now. Please sign in with it.',
+  },
+};

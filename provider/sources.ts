@@ -1,0 +1,57 @@
+import type { Logger } from 'pino';
+import type { Context } from '../accounts/context.ts';
+import * as identities from '../accounts/identities.ts';
+import type { Town } from '../accounts/town.ts';
+import { type BundIdSettings, createBundId } from '../adapters/bundid.ts';
+import { createEidServer, type EidServerSettings } from '../adapters/eid-server.ts';
+import { communityIdOf, createEidSource } from '../adapters/eid-source.ts';
+import type { OidcStore } from '../adapters/oidc-store.ts';
+import { createUpstream, type UpstreamSettings } from '../adapters/upstream-oidc.ts';
+import type { Sources } from '../interactions/identity/sources.ts';
+
+/** What each identity source needs; one that is not named is off. */
+export type SourceSettings = {
+  /** `client`: where AusweisApp listens, if not where it always does. */
+  readonly eid?: EidServerSettings & { readonly client?: URL };
+  readonly bundid?: BundIdSettings;
+  readonly upstream?: UpstreamSettings;
+};
+
+type Parts = { town: Town; fleeting: OidcStore['fleeting']; now: () => Date; log: Logger };
+
+/** Binds the identity sources to the shared store, which remembers for all nodes what was seen before. */
+export const createSources = (
+  settings: SourceSettings,
+  { town, fleeting, now, log }: Parts,
+): { sources: Sources; close(): void } => {
+  const once =
+    (kind: string) =>
+    (mark: string, ttlSeconds: number): Promise<boolean> =>
+      // Version 0: only if there is none yet.
+      fleeting.replace(`Seen ${kind}`, mark, true, 0, ttlSeconds);
+  const server = settings.eid && createEidServer(settings.eid, { now, once: once('eid'), log });
+  const { client } = settings.eid ?? {};
+  const communityId = communityIdOf(town.municipalityKey);
+  return {
+    sources: {
+      ...(server && { eid: createEidSource(server, { communityId, now, ...(client && { client }) }) }),
+      ...(settings.bundid && { bundid: createBundId(settings.bundid, { now, once: once('bundid'), log }) }),
+      ...(settings.upstream && { upstream: createUpstream(settings.upstream, { now, once: once('upstream'), log }) }),
+    },
+    close: () => server?.close(),
+  };
+};
+
+/** Ends the sessions of a member of staff whom the upstream provider has signed out. */
+export const endStaffSessions =
+  (context: () => Context, store: OidcStore) =>
+  async (issuer: string, subject: string): Promise<void> => {
+    const account = await identities.accountOf(context(), {
+      source: 'staff',
+      issuer,
+      identifier: subject,
+      level: 'none',
+      attributes: {},
+    });
+    if (account !== undefined) await store.endSessions(account);
+  };
