@@ -154,8 +154,8 @@ const retireOlder = async (ctx: Context, account: AccountId, source: IdentitySou
  * Links an identity to an account, both proven in this very sign-in. The caller has made sure that the account was
  * proven just now by the strongest factor it has; `credentialState` is the one of that moment.
  *
- * A second card is the same person's new one if name and date of birth were read and agree with what was proofed from
- * the first; then it takes the first one's place.
+ * A second card must say whose it is: if name and date of birth contradict nothing that was proofed before, it is the same
+ * person's new one and takes the first one's place.
  */
 export const link = (
   ctx: Context,
@@ -183,7 +183,10 @@ export const link = (
       .where({ account_id: account, source: proof.source })
       .whereNull('retired_at')
       .select('id');
-    if (older !== undefined && !agree(proofed, proof.attributes)) return { outcome: 'contradiction', names: [] };
+    if (older !== undefined && !namesPerson(proof.attributes)) return { outcome: 'contradiction', names: [] };
+    // The older card never said whose it was: what it confirmed (an age, the town) might be another person's.
+    if (older !== undefined && !namesPerson(proofed))
+      await tx.db('attributes').where({ account_id: account, source: proof.source }).delete();
     const replaced = await retireOlder(tx, account, proof.source);
     await insert(tx, account, proof);
     await keep(tx, account, proof);
@@ -193,11 +196,9 @@ export const link = (
     return { outcome: 'linked', replaced };
   });
 
-/** Whether two records name the same person beyond doubt: both hold names and the day of birth, without contradiction. */
-const agree = (one: Attributes, other: Attributes): boolean =>
-  (['given_name', 'family_name', 'birthdate'] as const).every(
-    (name) => one[name] !== undefined && other[name] !== undefined,
-  ) && contradictions(one, other).length === 0;
+/** Whether a record says whose it is. */
+const namesPerson = (known: Attributes): boolean =>
+  (['given_name', 'family_name', 'birthdate'] as const).every((name) => known[name] !== undefined);
 
 export type Proofing =
   | { outcome: 'recorded' }

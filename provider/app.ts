@@ -141,7 +141,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     else signing.wake();
   });
 
-  const bridge = createSources(deps.sources ?? {}, { town, fleeting: store.fleeting, now, log });
+  const bridge = createSources(deps.sources ?? {}, { town, store, now, log });
   const pages = createPages({
     provider: () => current.instance,
     context,

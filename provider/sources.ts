@@ -17,18 +17,23 @@ export type SourceSettings = {
   readonly upstream?: UpstreamSettings;
 };
 
-type Parts = { town: Town; fleeting: OidcStore['fleeting']; now: () => Date; log: Logger };
+type Parts = { town: Town; store: OidcStore; now: () => Date; log: Logger };
 
 /** Binds the identity sources to the shared store, which remembers for all nodes what was seen before. */
 export const createSources = (
   settings: SourceSettings,
-  { town, fleeting, now, log }: Parts,
+  { town, store, now, log }: Parts,
 ): { sources: Sources; close(): void } => {
+  const marks = store.adapterFor('ReplayDetection');
   const once =
-    (kind: string) =>
-    (mark: string, ttlSeconds: number): Promise<boolean> =>
-      // Version 0: only if there is none yet.
-      fleeting.replace(`Seen ${kind}`, mark, true, 0, ttlSeconds);
+    (source: string) =>
+    async (mark: string, ttlSeconds: number): Promise<boolean> => {
+      const id = `source ${source} ${mark}`;
+      // Looking for a mark sets it (oidc-replay-marks.ts); the second call only settles how long it stays.
+      if ((await marks.find(id)) !== undefined) return false;
+      await marks.upsert(id, {}, ttlSeconds);
+      return true;
+    };
   const server = settings.eid && createEidServer(settings.eid, { now, once: once('eid'), log });
   const { client } = settings.eid ?? {};
   const communityId = communityIdOf(town.municipalityKey);

@@ -168,6 +168,15 @@ test('a new card of the same person takes the old one’s place; the old one ope
   );
 });
 
+test('what an older card confirmed without a name is not the new card’s', async (t) => {
+  const { ctx, database } = await openDomain();
+  t.teardown(database.drop);
+  const account = await register(ctx, PASSWORD);
+  await link(ctx, account, card('aa', { age_over: 18 }));
+  t.deepEqual(await link(ctx, account, card('bb', ERIKA)), { outcome: 'linked', replaced: true });
+  t.deepEqual(await attributes.read(ctx, account), ERIKA);
+});
+
 test('unlinking never leaves an account without a way in, in parallel neither', async (t) => {
   const { ctx, database } = await openDomain({ max: 10 });
   t.teardown(database.drop);

@@ -77,7 +77,7 @@ const aboutAccount = async (
 export const settle = async (visit: Visit, answer: SourceAnswer): Promise<Outcome> => {
   if ('fault' in answer) {
     if (answer.code !== undefined)
-      visit.deps.log.warn({ fault: answer.fault, code: answer.code }, 'an identity source refused');
+      visit.deps.log.warn({ fault: answer.fault, minor: answer.code }, 'an identity source refused');
     return on(visit, undefined, answer.fault);
   }
   const { identity } = visit.progress;

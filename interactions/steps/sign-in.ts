@@ -26,7 +26,10 @@ const proven = (
     case 'proven': {
       const at = Math.floor(visit.domain.now().getTime() / 1000);
       const { account } = signIn;
-      return { go: 'on', apply: () => ({ path: 'sign-in', evidence: { account, amr, at } }) };
+      return {
+        go: 'on',
+        apply: ({ identity }) => ({ path: 'sign-in', evidence: { account, amr, at }, ...(identity && { identity }) }),
+      };
     }
     case 'wrong':
       return faulty([faults.wrong], { identifier: typed });

@@ -10,6 +10,7 @@ import { connect } from '../../adapters/postgres.ts';
 import { newKeyRing, parseKeyRing } from '../../keys/key-ring.ts';
 import { createKeys, type Keys } from '../../keys/keys.ts';
 import { type App, createApp } from '../../provider/app.ts';
+import type { SourceSettings } from '../../provider/sources.ts';
 import { type Front, startFront } from './front.ts';
 import { type MailSink, startMailSink } from './mail-sink.ts';
 import { type TestDatabase, testDatabase } from './postgres.ts';
@@ -96,6 +97,8 @@ type Options = {
   readonly town?: Town;
   /** Further services, for which there is no server. */
   readonly registrations?: readonly Registration[];
+  /** Identity sources, once the address of the provider is known. */
+  readonly sources?: (issuer: string) => Promise<SourceSettings>;
   /** Goes around the provider's handler. */
   readonly around?: (handler: App['handler']) => App['handler'];
 };
@@ -163,6 +166,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
   const mailer = opened.adopt(createMailer(mail.url, { name: town.name.de, address: town.contact.email }), (one) =>
     one.close(),
   );
+  const sources = await options.sources?.(issuer);
   const app = await createApp({
     issuer: new URL(issuer),
     trustedProxies: ['127.0.0.1/32'],
@@ -174,6 +178,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     mailer,
     log,
     now,
+    sources,
     // The services are on loopback, where only the sandbox may send logout tokens.
     sandbox: { inboxUrl: `${issuer}/postfach` },
   });

@@ -20,6 +20,8 @@ export type Send = {
   headers?: Record<string, string | string[]>;
   body?: string | URLSearchParams;
   timeoutMs?: number;
+  /** As a form from another site is sent: `SameSite=Lax` cookies stay at home. */
+  withoutCookies?: boolean;
 };
 
 const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", '#x27': "'", '#34': '"' };
@@ -83,9 +85,12 @@ export class Visitor {
   }
 
   /** One request, redirects not followed. */
-  send(to: string | URL, { method = 'GET', headers = {}, body, timeoutMs = 30_000 }: Send = {}): Promise<Answer> {
+  send(
+    to: string | URL,
+    { method = 'GET', headers = {}, body, timeoutMs = 30_000, withoutCookies = false }: Send = {},
+  ): Promise<Answer> {
     const url = new URL(to);
-    const cookie = this.#cookieHeader(url);
+    const cookie = withoutCookies ? '' : this.#cookieHeader(url);
     const options: RequestOptions = {
       method,
       agent: false,
