@@ -60,7 +60,7 @@ export const identityDe = {
     leave: 'Nicht verknüpfen',
   },
   double: {
-    title: 'Sie haben zwei Konten',
+    title: 'Sie haben noch ein anderes Konto',
     lead: 'Mit diesem Ausweis melden Sie sich schon bei einem anderen Konto an. Sie können eines der beiden schließen. Ein geschlossenes Konto kann nicht mehr genutzt werden.',
     thisText: (kennung: string) =>
       `Das Konto, mit dem Sie gerade angemeldet sind (${kennung}), behalten; der Ausweis gehört dann dazu.`,
@@ -74,7 +74,7 @@ export const identityDe = {
     linked: (town: string) =>
       `Guten Tag,\n\nmit Ihrem Konto wurde gerade ein Ausweis oder eine BundID verknüpft. Damit kann man sich künftig anmelden.\n\nWaren Sie das nicht? Dann wenden Sie sich bitte sofort an uns.\n\n${town}\n`,
     closed: (town: string) =>
-      `Guten Tag,\n\nvon zwei Konten derselben Person wurde gerade eines geschlossen. Der Ausweis gehört jetzt zu dem anderen.\n\nWaren Sie das nicht? Dann wenden Sie sich bitte sofort an uns.\n\n${town}\n`,
+      `Guten Tag,\n\nvon Ihren Konten wurde gerade eines geschlossen. Der Ausweis gehört jetzt zu dem anderen.\n\nWaren Sie das nicht? Dann wenden Sie sich bitte sofort an uns.\n\n${town}\n`,
   },
   faults: {
     cancelled: 'Sie haben den Vorgang abgebrochen. Sie können es noch einmal versuchen oder einen anderen Weg wählen.',

@@ -61,7 +61,7 @@ export const identityEn: typeof identityDe = {
     leave: 'Do not link',
   },
   double: {
-    title: 'You have two accounts',
+    title: 'You have another account as well',
     lead: 'With this ID you sign in to another account already. You can close one of the two. A closed account cannot be used any more.',
     thisText: (kennung: string) =>
       `Keep the account that you are signed in to now (${kennung}); the ID then belongs to it.`,
@@ -75,7 +75,7 @@ export const identityEn: typeof identityDe = {
     linked: (town: string) =>
       `Hello,\n\nan ID card or BundID was just linked to your account. It can now be used to sign in.\n\nWas it not you? Then please contact us at once.\n\n${town}\n`,
     closed: (town: string) =>
-      `Hello,\n\nof two accounts of the same person one was just closed. The ID now belongs to the other one.\n\nWas it not you? Then please contact us at once.\n\n${town}\n`,
+      `Hello,\n\none of your accounts was just closed. The ID now belongs to the other one.\n\nWas it not you? Then please contact us at once.\n\n${town}\n`,
   },
   faults: {
     cancelled: 'You cancelled. You can try again or choose another way.',
