@@ -9,6 +9,7 @@ import * as keyRotation from '../accounts/key-rotation.ts';
 import type { PasswordHashing } from '../accounts/passwords.ts';
 import { enforceRetention } from '../accounts/retention.ts';
 import type { Town } from '../accounts/town.ts';
+import { inRequest } from '../adapters/log.ts';
 import type { Mailer } from '../adapters/mail.ts';
 import { createPostgresStore } from '../adapters/oidc-store-postgres.ts';
 import { listen, type Postgres } from '../adapters/postgres.ts';
@@ -30,6 +31,7 @@ import type { Metrics } from './metrics.ts';
 import { leaveForm, securityHeaders } from './navigation.ts';
 import { postToGet } from './post-requests.ts';
 import { Registrations } from './registrations.ts';
+import { requestId } from './request-id.ts';
 import { deliverSecurityEvents } from './security-events.ts';
 import { createSources, endStaffSessions, type SourceSettings } from './sources.ts';
 import { providerAdapter } from './storage.ts';
@@ -187,7 +189,9 @@ export async function createApp(deps: AppDeps): Promise<App> {
       deps.metrics?.watch(req, res);
       if (current.documents(req, res)) return;
       addresses.set(req, address);
-      handle(req, res);
+      const request = requestId(req);
+      res.setHeader('x-request-id', request);
+      inRequest(request, () => handle(req, res));
     },
     provider: () => current.instance,
     async close() {
