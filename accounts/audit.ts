@@ -28,6 +28,7 @@ export type AuditDetails = {
   'dormancy-noticed': { notice: number; channel: 'mail' | 'letter' };
   'registrations-applied': { added: string[]; changed: string[]; removed: string[] };
   'client-secret-added': { client: string };
+  'backup-restored': { taken: string; revoked: number; forgotten: number };
   'signing-key-created': { kid: string; alg: string };
 };
 
