@@ -40,7 +40,16 @@ export type ClaimUse = {
 type ServiceKind = 'web' | 'spa' | 'native' | 'device' | 'api';
 
 /** How a service authenticates at the token endpoint (RFC 6749 §2.3, RFC 8705, OpenID Connect Core §9). */
-type AuthMethod = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'tls_client_auth' | 'none';
+type AuthMethod =
+  | 'client_secret_basic'
+  | 'client_secret_post'
+  | 'private_key_jwt'
+  | 'tls_client_auth'
+  | 'self_signed_tls_client_auth'
+  | 'none';
+
+/** The one name by which a certificate of the city's own authority is known (RFC 8705 §2.1.2). */
+export type TlsSubject = { readonly subjectDn: string } | { readonly sanDns: string } | { readonly sanUri: string };
 
 /** An API: its name in `resource` (an absolute https URI), what may be done with it, and the tokens it can check. */
 export type Resource = {
@@ -69,6 +78,16 @@ export type Registration = {
   readonly authMethod: AuthMethod;
   readonly jwks?: { readonly keys: readonly object[] };
   readonly jwksUri?: string;
+  /** For tls_client_auth. */
+  readonly tlsSubject?: TlsSubject;
+  /** FAPI 2.0 Security Profile; `message-signing` also signs requests (JAR), answers (JARM) and introspection. */
+  readonly securityProfile?: 'fapi2' | 'fapi2-message-signing';
+  /** Access tokens are of use only to the holder of a key (RFC 9449, RFC 8705 §3). */
+  readonly boundTokens?: 'dpop' | 'mtls';
+  /** Requests only as signed JWTs (RFC 9101). */
+  readonly signedRequests?: boolean;
+  /** ID tokens by RS256, for software that knows nothing better; the reason is on record. */
+  readonly rs256?: { readonly reason: string };
   readonly claims: readonly ClaimUse[];
   readonly refreshTokens: boolean;
   /** Citizens without e-mail are told so before they go on. */

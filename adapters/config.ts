@@ -16,6 +16,8 @@ export type Config = {
   readonly townFile: string;
   /** CIDR ranges of the proxies whose forwarding headers are believed. */
   readonly trustedProxies: readonly string[];
+  /** Where clients with certificates reach the token endpoint and its neighbours (RFC 8705 §5). */
+  readonly mtlsOrigin?: URL;
   readonly keyRing: KeyRing;
   /** Where Prometheus collects; nobody else may reach it. */
   readonly metrics?: { readonly host: string; readonly port: number };
@@ -70,6 +72,7 @@ export const readConfig = (
   const smtpUrl = readSmtpUrl(env['SMTP_URL'], fault);
   const townFile = readTownFile(env['TOWN_FILE'], files, fault);
   const trustedProxies = readProxies(env['TRUSTED_PROXIES'], fault);
+  const mtlsOrigin = readMtlsOrigin(env['MTLS_ORIGIN'], issuer, fault);
   const keyRing = readKeyRing(env, parseKeyRing, files, fault);
   const metrics = readMetrics(env, port, fault);
   const logLevel = LOG_LEVELS.find((level) => level === (given(env['LOG_LEVEL']) ?? 'info'));
@@ -97,6 +100,7 @@ export const readConfig = (
     smtpUrl,
     townFile,
     trustedProxies: Object.freeze(trustedProxies),
+    ...(mtlsOrigin !== undefined && { mtlsOrigin }),
     keyRing,
     ...(metrics !== undefined && { metrics }),
     logLevel,
@@ -124,6 +128,20 @@ const readIssuer = (value: string | undefined, fault: Fault): URL | undefined =>
     return fault('ISSUER names an IP address or this machine: passkeys need a host name that citizens can reach.');
   }
   return url;
+};
+
+const readMtlsOrigin = (value: string | undefined, issuer: URL | undefined, fault: Fault): URL | undefined => {
+  const text = given(value);
+  if (text === undefined) return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'https:' || url.href !== `${url.origin}/`) {
+    return fault('MTLS_ORIGIN is not an origin: set it like https://mtls.login.stadt.example, or leave it out.');
+  }
+  return url.host === issuer?.host
+    ? fault(
+        'MTLS_ORIGIN is the host of ISSUER, where browsers would be asked for certificates: give it a name of its own.',
+      )
+    : url;
 };
 
 const readPort = (value: string | undefined, fault: Fault): number | undefined => {

@@ -158,6 +158,8 @@ const checkAuthentication = (source: TownSource, service: Registration): void =>
     const reason = 'private_key_jwt needs the public keys of the service: jwks or jwks_uri';
     source.fault(['token_endpoint_auth_method'], reason, 'jwks_uri: https://katalog.stadt.example/jwks.json');
   }
+  checkCertificates(source, service);
+  checkSecurityProfile(source, service);
   for (const [index, key] of (service.jwks?.keys ?? []).entries()) {
     const secret = PRIVATE_MEMBERS.find((member) => member in key);
     if (secret === undefined) continue;
@@ -171,6 +173,47 @@ const checkAuthentication = (source: TownSource, service: Registration): void =>
     source.fault(['pkce_exemption'], 'a client without authentication can never do without PKCE (RFC 9700 §2.1.1)');
   if (!isDay(service.pkceExemption.until))
     source.fault(['pkce_exemption', 'until'], 'until is not a day of the calendar', 'until: "2027-06-30"');
+};
+
+const checkCertificates = (source: TownSource, service: Registration): void => {
+  const { authMethod, tlsSubject } = service;
+  if (authMethod === 'tls_client_auth' && tlsSubject === undefined) {
+    const reason = 'tls_client_auth needs the name in the certificate: tls_client_auth_san_dns or one of its siblings';
+    source.fault(['token_endpoint_auth_method'], reason, 'tls_client_auth_san_dns: katalog.stadt.example');
+  }
+  if (authMethod !== 'tls_client_auth' && tlsSubject !== undefined)
+    source.fault(['token_endpoint_auth_method'], 'the name of a certificate is for tls_client_auth only');
+  const keys = service.jwks?.keys ?? [];
+  if (
+    authMethod === 'self_signed_tls_client_auth' &&
+    service.jwksUri === undefined &&
+    !keys.some((key) => 'x5c' in key)
+  )
+    source.fault(
+      ['token_endpoint_auth_method'],
+      'self_signed_tls_client_auth needs the certificate (x5c) in a key of jwks, or jwks_uri',
+      'jwks_uri: https://katalog.stadt.example/jwks.json',
+    );
+};
+
+/** FAPI 2.0 Security Profile §5.3.2.1: confidential clients, keys instead of secrets, tokens bound to a key. */
+const checkSecurityProfile = (source: TownSource, service: Registration): void => {
+  const { authMethod, securityProfile, boundTokens } = service;
+  const knowsKeys = service.jwks !== undefined || service.jwksUri !== undefined;
+  if (service.signedRequests === true && !knowsKeys)
+    source.fault(['signed_requests'], 'signed_requests needs the public keys of the service: jwks or jwks_uri');
+  if (securityProfile === undefined) return;
+  if (!['private_key_jwt', 'tls_client_auth', 'self_signed_tls_client_auth'].includes(authMethod)) {
+    const reason = `${securityProfile} needs private_key_jwt or a certificate instead of ${authMethod}`;
+    source.fault(['token_endpoint_auth_method'], reason, 'token_endpoint_auth_method: private_key_jwt');
+  }
+  if (boundTokens === undefined)
+    source.fault(['security_profile'], `${securityProfile} needs bound_tokens: dpop or mtls`, 'bound_tokens: dpop');
+  if (securityProfile === 'fapi2-message-signing' && !knowsKeys)
+    source.fault(['security_profile'], 'signed requests need the public keys of the service: jwks or jwks_uri');
+  if (service.rs256 !== undefined) source.fault(['rs256'], `${securityProfile} permits no RS256; leave rs256 out`);
+  if (service.pkceExemption !== undefined)
+    source.fault(['pkce_exemption'], `${securityProfile} permits no exemption from PKCE`);
 };
 
 /** Why an address cannot be a redirect URI; undefined when it can. RFC 9700 §4.1.3: compared exactly, so it must be exact. */

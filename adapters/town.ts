@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Ajv, type ValidateFunction } from 'ajv';
-import type { ClaimUse, Registration, Text, Town } from '../accounts/town.ts';
+import type { ClaimUse, Registration, Text, TlsSubject, Town } from '../accounts/town.ts';
 import { checkService, checkTown, type TownOptions } from './town-rules.ts';
 import { checkSchema, readSource, type TownFault, type TownSource } from './town-source.ts';
 
@@ -26,6 +26,13 @@ type ServiceFile = {
   backchannel_logout_uri?: string;
   jwks?: { keys: object[] };
   jwks_uri?: string;
+  tls_client_auth_subject_dn?: string;
+  tls_client_auth_san_dns?: string;
+  tls_client_auth_san_uri?: string;
+  security_profile?: Registration['securityProfile'];
+  bound_tokens?: Registration['boundTokens'];
+  signed_requests?: boolean;
+  rs256?: { reason: string };
   security_events_uri?: string;
   claims?: (Omit<ClaimUse, 'legalBasis' | 'rawBecause'> & {
     legal_basis: ClaimUse['legalBasis'];
@@ -118,6 +125,14 @@ const readService = (
   return registration;
 };
 
+const tlsSubject = (file: ServiceFile): { tlsSubject?: TlsSubject } => {
+  const { tls_client_auth_subject_dn: subjectDn, tls_client_auth_san_dns: sanDns } = file;
+  const { tls_client_auth_san_uri: sanUri } = file;
+  if (subjectDn !== undefined) return { tlsSubject: { subjectDn } };
+  if (sanDns !== undefined) return { tlsSubject: { sanDns } };
+  return sanUri === undefined ? {} : { tlsSubject: { sanUri } };
+};
+
 const toRegistration = (file: ServiceFile): Registration => ({
   clientId: file.client_id,
   organisation: file.organisation,
@@ -133,6 +148,11 @@ const toRegistration = (file: ServiceFile): Registration => ({
   authMethod: file.token_endpoint_auth_method,
   ...(file.jwks !== undefined && { jwks: file.jwks }),
   ...(file.jwks_uri !== undefined && { jwksUri: file.jwks_uri }),
+  ...tlsSubject(file),
+  ...(file.security_profile !== undefined && { securityProfile: file.security_profile }),
+  ...(file.bound_tokens !== undefined && { boundTokens: file.bound_tokens }),
+  ...(file.signed_requests !== undefined && { signedRequests: file.signed_requests }),
+  ...(file.rs256 !== undefined && { rs256: file.rs256 }),
   claims: (file.claims ?? []).map(({ legal_basis: legalBasis, raw_because: rawBecause, ...use }) => ({
     ...use,
     legalBasis,

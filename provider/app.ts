@@ -22,6 +22,7 @@ import { accountReader } from './claims.ts';
 import { createConfiguration } from './configuration.ts';
 import { CurrentProvider } from './current-provider.ts';
 import { deliverNotices } from './deliver-notices.ts';
+import { createDeviceFlow } from './device-pages.ts';
 import { createErrors } from './errors.ts';
 import { createGuard } from './guard.ts';
 import type { Health } from './health.ts';
@@ -33,6 +34,7 @@ import { postToGet } from './post-requests.ts';
 import { Registrations } from './registrations.ts';
 import { requestId } from './request-id.ts';
 import { deliverSecurityEvents } from './security-events.ts';
+import { refuseFutureProofs } from './security-profile.ts';
 import { createSources, endStaffSessions, type SourceSettings } from './sources.ts';
 import { providerAdapter } from './storage.ts';
 import { withdrawal } from './withdrawal.ts';
@@ -50,6 +52,8 @@ export type AppDeps = {
   issuer: URL;
   /** CIDR ranges of proxies whose forwarding headers are believed. */
   trustedProxies: readonly string[];
+  /** Where clients with certificates reach some endpoints (RFC 8705 §5); without it there is no mutual TLS. */
+  mtlsOrigin?: URL | undefined;
   postgres: Postgres;
   /** For LISTEN, which needs a connection of its own. */
   databaseUrl: string;
@@ -90,7 +94,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const current = new CurrentProvider({
     issuer,
     context,
-    algorithms: deps.sandbox === undefined ? ['ES256'] : ['ES256', 'RS256'],
+    algorithms: () => (deps.sandbox !== undefined || registrations.needRs256() ? ['ES256', 'RS256'] : ['ES256']),
     configuration: (jwks) =>
       createConfiguration({
         issuer,
@@ -105,11 +109,14 @@ export async function createApp(deps: AppDeps): Promise<App> {
         logoutPages: createLogoutPages({ town, sandbox: deps.sandbox }),
         renderError: errors.render,
         allowPrivateAddresses: deps.sandbox !== undefined,
+        mtlsOrigin: deps.mtlsOrigin,
+        deviceFlow: createDeviceFlow({ town, sandbox: deps.sandbox, registrations }),
         openRegistration: deps.sandbox !== undefined,
       }),
     equip(provider) {
       queueBackchannelLogout(provider, context, () => logouts.wake());
       provider.use(errors.boundary);
+      provider.use(refuseFutureProofs);
       // What a request writes goes out before its answer: a refused write must not have been acknowledged.
       provider.use((ctx, next) => store.inRequest(next, () => ctx.status >= 400));
       provider.use(leaveForm({ town, issuer, sandbox: deps.sandbox }));
@@ -140,7 +147,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
   await current.refresh();
   const listening = await listen(deps.databaseUrl, ['registrations', 'signing_keys'], (channel) => {
     if (channel === 'registrations') registered.wake();
-    else signing.wake();
+    signing.wake();
   });
 
   const bridge = createSources(deps.sources ?? {}, { town, store, now, log });
@@ -179,7 +186,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     await current.handler(ctx.req, ctx.res);
   });
 
-  const guard = createGuard(issuer, deps.trustedProxies);
+  const guard = createGuard(issuer, deps.trustedProxies, deps.mtlsOrigin);
   const addresses = new WeakMap<IncomingMessage, string>();
   const handle = koa.callback();
   return {

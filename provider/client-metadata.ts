@@ -24,6 +24,31 @@ const SECRET_METHODS = new Set(['client_secret_basic', 'client_secret_post']);
 export const sectorIdentifierUri = (organisation: string, issuer: URL): string =>
   `https://${organisation}.sector.${issuer.hostname}/`;
 
+const TLS_SUBJECTS = {
+  subjectDn: 'tls_client_auth_subject_dn',
+  sanDns: 'tls_client_auth_san_dns',
+  sanUri: 'tls_client_auth_san_uri',
+} as const;
+
+/** What makes a client's requests, answers and tokens of use to nobody else. */
+const securityMetadata = (registration: Registration): Record<string, unknown> => {
+  const { securityProfile, boundTokens, signedRequests, tlsSubject } = registration;
+  const messageSigning = securityProfile === 'fapi2-message-signing';
+  const subject = Object.entries(tlsSubject ?? {}).map(([name, value]) => [
+    TLS_SUBJECTS[name as keyof typeof TLS_SUBJECTS],
+    value,
+  ]);
+  return {
+    // FAPI 2.0 Security Profile §5.3.2.2: authorization requests are pushed, and nothing else is taken.
+    ...(securityProfile !== undefined && { require_pushed_authorization_requests: true }),
+    ...(messageSigning && { response_modes: ['jwt', 'query.jwt', 'fragment.jwt', 'form_post.jwt'] }),
+    ...((messageSigning || signedRequests === true) && { require_signed_request_object: true }),
+    ...(boundTokens === 'dpop' && { dpop_bound_access_tokens: true }),
+    ...(boundTokens === 'mtls' && { tls_client_certificate_bound_access_tokens: true }),
+    ...Object.fromEntries(subject),
+  };
+};
+
 /** Translates a registration. Secrets stay hashes: oidc-provider never learns a plain one. */
 export function clientMetadata(
   registration: Registration,
@@ -43,7 +68,9 @@ export function clientMetadata(
     token_endpoint_auth_method: registration.authMethod,
     subject_type: 'pairwise',
     sector_identifier_uri: sectorIdentifierUri(registration.organisation, issuer),
-    id_token_signed_response_alg: 'ES256',
+    id_token_signed_response_alg: registration.rs256 === undefined ? 'ES256' : 'RS256',
+    authorization_signed_response_alg: 'ES256',
+    introspection_signed_response_alg: 'ES256',
     organisation: registration.organisation,
     secret_hashes: [...secretHashes],
     // oidc-provider demands a value; `compareClientSecret` (configuration.ts) never looks at it.
@@ -55,5 +82,6 @@ export function clientMetadata(
     }),
     ...(registration.jwks !== undefined && { jwks: registration.jwks }),
     ...(registration.jwksUri !== undefined && { jwks_uri: registration.jwksUri }),
+    ...securityMetadata(registration),
   };
 }

@@ -9,13 +9,15 @@ import type { Keys } from '../keys/keys.ts';
 import { findAccount, isActive, type ReadAccount } from './claims.ts';
 import { EXTRA_CLIENT_METADATA } from './client-metadata.ts';
 import { cookieSigning } from './cookie-signing.ts';
-import { registrationFeatures, trialDefaults } from './dynamic-registration.ts';
+import { defaultAlgorithms, registrationFeatures, trialDefaults } from './dynamic-registration.ts';
 import { loadExistingGrant } from './grants.ts';
 import type { LogoutPages } from './logout.ts';
+import { endpointAliases, mutualTls } from './mtls.ts';
 import { outboundFetch } from './outbound.ts';
 import { createPolicy } from './policy.ts';
 import type { Registrations } from './registrations.ts';
 import { resourceIndicators } from './resources.ts';
+import { assertClientAssertion, CLOCK_TOLERANCE_SECONDS, fapi, PROFILE_ALGORITHMS } from './security-profile.ts';
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
@@ -26,7 +28,7 @@ export const SESSION_MAX_SECONDS = 12 * HOUR;
 export const SESSION_IDLE_SECONDS = HOUR;
 const REFRESH_TOKEN_SECONDS = 30 * DAY;
 
-const SIGNING_ALGORITHMS = ['ES256', 'PS256', 'EdDSA'] as const;
+type DeviceFlow = NonNullable<NonNullable<Configuration['features']>['deviceFlow']>;
 
 export type ConfigurationParts = {
   issuer: URL;
@@ -43,6 +45,9 @@ export type ConfigurationParts = {
   renderError: NonNullable<Configuration['renderError']>;
   /** Outbound requests may reach private addresses: only where services live beside the provider. */
   allowPrivateAddresses: boolean;
+  /** The host for mutual TLS, where there is one. */
+  mtlsOrigin?: URL | undefined;
+  deviceFlow: DeviceFlow;
   /** Clients may register themselves: only where citizens are fictitious. */
   openRegistration: boolean;
 };
@@ -70,7 +75,9 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
   const secure = issuer.protocol === 'https:';
   const cookie = { httpOnly: true, sameSite: 'lax', secure, signed: true, overwrite: true } as const;
   // RS256 for clients that register themselves: standard test suites and old libraries know nothing else.
-  const signing = parts.openRegistration ? ([...SIGNING_ALGORITHMS, 'RS256'] as const) : SIGNING_ALGORITHMS;
+  const accepted = parts.openRegistration ? ([...PROFILE_ALGORITHMS, 'RS256'] as const) : PROFILE_ALGORITHMS;
+  // What the provider signs with follows from its keys: there is one for RS256 only where a registration needs it.
+  const signed = [...PROFILE_ALGORITHMS, 'RS256'] as const;
   const refreshes = (client: Client): boolean => registrations.find(client.clientId)?.refreshTokens === true;
 
   return {
@@ -105,9 +112,10 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       claims_locales_supported: parts.town.languages,
       ui_locales_supported: parts.town.languages,
       op_policy_uri: parts.town.pages.privacy,
+      ...(parts.mtlsOrigin !== undefined && { mtls_endpoint_aliases: endpointAliases(parts.mtlsOrigin) }),
     },
 
-    clientDefaults: parts.openRegistration ? trialDefaults(issuer) : { id_token_signed_response_alg: 'ES256' },
+    clientDefaults: parts.openRegistration ? trialDefaults(issuer) : defaultAlgorithms('ES256'),
     extraClientMetadata: {
       properties: [...EXTRA_CLIENT_METADATA],
       // With a context, the client describes itself: what only a registration of the town may say, it may not.
@@ -117,7 +125,13 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
         }
       },
     },
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    clientAuthMethods: [
+      'client_secret_basic',
+      'client_secret_post',
+      'private_key_jwt',
+      'none',
+      ...(parts.mtlsOrigin === undefined ? [] : (['tls_client_auth', 'self_signed_tls_client_auth'] as const)),
+    ],
     clientBasedCORS: (_ctx, origin, client) =>
       registrations.find(client.clientId)?.corsOrigins.includes(origin) === true,
     allowOmittingSingleRegisteredRedirectUri: false,
@@ -132,21 +146,18 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
         return exemption === undefined || context().now().getTime() >= new Date(exemption.until).getTime() + DAY * 1000;
       },
     },
-    // RFC 9700 §2.5 and CVE-2025-27370: exactly the issuer, as a string; an array or the token URL could be replayed here.
-    assertJwtClientAuthClaimsAndHeader: (_ctx, claims) => {
-      if (claims.aud !== issuer.origin) throw new errors.InvalidClientAuth('audience (aud) must equal the issuer');
-    },
+    assertJwtClientAuthClaimsAndHeader: assertClientAssertion(issuer, registrations),
     enabledJWA: {
-      clientAuthSigningAlgValues: [...signing],
-      idTokenSigningAlgValues: [...signing],
-      userinfoSigningAlgValues: [...signing],
-      introspectionSigningAlgValues: [...SIGNING_ALGORITHMS],
-      authorizationSigningAlgValues: [...SIGNING_ALGORITHMS],
-      requestObjectSigningAlgValues: [...signing],
-      dPoPSigningAlgValues: ['ES256', 'EdDSA'],
+      clientAuthSigningAlgValues: [...accepted],
+      idTokenSigningAlgValues: [...signed],
+      userinfoSigningAlgValues: [...signed],
+      introspectionSigningAlgValues: [...signed],
+      authorizationSigningAlgValues: [...signed],
+      requestObjectSigningAlgValues: [...accepted],
+      dPoPSigningAlgValues: ['ES256', 'PS256', 'EdDSA'],
     },
 
-    clockTolerance: 5,
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
     cookies: {
       // Interaction cookies carry a path, which `__Host-` forbids; without TLS neither prefix is accepted by browsers.
       names: secure
@@ -187,14 +198,22 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       claimsParameter: { enabled: true },
       backchannelLogout: { enabled: true },
       rpInitiatedLogout: { enabled: true, ...parts.logoutPages },
-      revocation: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
       introspection: {
         enabled: true,
         // Introspection never looks for the account by itself; a locked one's tokens must not be called active.
+        // Beside the service that has the token it is the API that it is for which may ask.
         allowedPolicy: async (_ctx, client, token) =>
-          token.clientId === client.clientId &&
+          (token.clientId === client.clientId ||
+            ('aud' in token && token.aud === registrations.find(client.clientId)?.resource?.identifier)) &&
           (!('accountId' in token) || (await isActive(parts.readAccount, token.accountId))),
       },
+      jwtIntrospection: { enabled: true },
+      requestObjects: { enabled: true },
+      jwtResponseModes: { enabled: true },
+      mTLS: mutualTls(parts.mtlsOrigin, () => context().now()),
+      fapi: fapi(registrations),
+      deviceFlow: parts.deviceFlow,
       pushedAuthorizationRequests: { enabled: true },
       dPoP: { enabled: true },
       ...(parts.openRegistration && registrationFeatures),

@@ -9,7 +9,7 @@ type CurrentProviderParts = {
   issuer: URL;
   context: () => Context;
   /** Algorithms that there must be a key for. */
-  algorithms: readonly SigningAlgorithm[];
+  algorithms: () => readonly SigningAlgorithm[];
   configuration: (jwks: { keys: object[] }) => Configuration;
   /** Attaches middleware and listeners to each new instance. */
   equip: (provider: Provider) => void;
@@ -50,7 +50,7 @@ export class CurrentProvider {
   /** Creates the keys that are due, reads those in force and builds a new instance if they changed. */
   async refresh(): Promise<void> {
     const ctx = this.#parts.context();
-    await signingKeys.ensure(ctx, this.#parts.algorithms);
+    await signingKeys.ensure(ctx, this.#parts.algorithms());
     const keys = await signingKeys.load(ctx);
     const fingerprint = keys.map(({ kid, state }) => `${kid} ${state}`).join('\n');
     if (fingerprint === this.#keys) return;

@@ -65,13 +65,21 @@ export const registrationFeatures = {
   registrationManagement: { enabled: true },
 } as const;
 
+/** What the provider signs with for a client that does not say. */
+export const defaultAlgorithms = (algorithm: 'ES256' | 'RS256') =>
+  ({
+    id_token_signed_response_alg: algorithm,
+    authorization_signed_response_alg: algorithm,
+    introspection_signed_response_alg: algorithm,
+  }) as const;
+
 /**
  * Defaults for clients that register themselves. RS256 is what OpenID Connect Dynamic Client Registration §2 prescribes;
  * the sector spares clients with several redirect hosts a `sector_identifier_uri` of their own.
  */
 export const trialDefaults = (issuer: URL) =>
   ({
-    id_token_signed_response_alg: 'RS256',
+    ...defaultAlgorithms('RS256'),
     subject_type: 'pairwise',
     sector_identifier_uri: sectorIdentifierUri(TRIAL_ORGANISATION.id, issuer),
   }) as const;

@@ -43,18 +43,25 @@ export const loadExistingGrant =
 
     const scopes = [...ctx.oidc.requestParamOIDCScopes];
     const claims = [...ctx.oidc.requestParamClaims];
+    // APIs of the same organisation: to the citizen it is the same recipient.
+    const resources = Object.values(ctx.oidc.resourceServers ?? {}).map((api) => ({
+      name: api.identifier(),
+      scopes: [...api.scopes].filter((scope) => ctx.oidc.requestParamScopes.has(scope)),
+    }));
     const grantId = session.grantIdFor(clientId);
     const existing = grantId === undefined ? undefined : await provider.Grant.find(grantId);
     if (
       existing?.accountId === account &&
       covers(existing.getOIDCScopeEncountered().split(' '), scopes) &&
-      covers(existing.getOIDCClaimsEncountered(), claims)
+      covers(existing.getOIDCClaimsEncountered(), claims) &&
+      resources.every(({ name, scopes: api }) => covers(existing.getResourceScopeEncountered(name).split(' '), api))
     ) {
       return existing;
     }
     const grant = existing?.accountId === account ? existing : new provider.Grant({ accountId: account, clientId });
     grant.addOIDCScope(scopes.join(' '));
     if (claims.length > 0) grant.addOIDCClaims(claims);
+    for (const { name, scopes: api } of resources) if (api.length > 0) grant.addResourceScope(name, api.join(' '));
     await grant.save();
     return grant;
   };

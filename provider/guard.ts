@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import ipaddr from 'ipaddr.js';
 
+import { CERTIFICATE_HEADERS, servedByMutualTls } from './mtls.ts';
+
 type Network = ReturnType<typeof ipaddr.parseCIDR>;
 
 /** Headers that only a trusted proxy may set, and that nothing behind this guard reads from outside. */
@@ -49,10 +51,11 @@ const refuse = (res: ServerResponse, status: number, text: string): void => {
  * The first look at a request. A host other than the issuer's is refused (links, redirects and cookies always follow the
  * issuer), and what the request says about its own origin is replaced by what the operator configured.
  *
+ * @param mtlsOrigin where clients with certificates reach some endpoints, if anywhere
  * @param trustedProxies CIDR ranges whose `X-Forwarded-For` is believed
  * @returns the guard: the citizen's address, or undefined when it has answered the request itself
  */
-export function createGuard(issuer: URL, trustedProxies: readonly string[]) {
+export function createGuard(issuer: URL, trustedProxies: readonly string[], mtlsOrigin?: URL) {
   const trusted = trustedProxies.map((range) => ipaddr.parseCIDR(range));
   const scheme = issuer.protocol.slice(0, -1);
 
@@ -64,7 +67,8 @@ export function createGuard(issuer: URL, trustedProxies: readonly string[]) {
       return undefined;
     }
     const [path = ''] = url.split('?', 1);
-    if (req.headers.host !== issuer.host && !HOSTLESS_PATHS.has(path)) {
+    const byMutualTls = req.headers.host === mtlsOrigin?.host && servedByMutualTls(path);
+    if (req.headers.host !== issuer.host && !byMutualTls && !HOSTLESS_PATHS.has(path)) {
       refuse(res, 421, `unknown_host: this server answers for ${issuer.origin} only`);
       return undefined;
     }
@@ -74,6 +78,10 @@ export function createGuard(issuer: URL, trustedProxies: readonly string[]) {
       trusted,
     );
     for (const name of FORWARDING_HEADERS) delete req.headers[name];
+    // A certificate counts only as the proxy's word, and only where the proxy asks for certificates.
+    if (!byMutualTls || !within(req.socket.remoteAddress ?? '', trusted)) {
+      for (const name of CERTIFICATE_HEADERS) delete req.headers[name];
+    }
     req.headers.host = issuer.host;
     req.headers['x-forwarded-proto'] = scheme;
     return address;

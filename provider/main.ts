@@ -51,6 +51,7 @@ const metrics = config.metrics && createMetrics({ context, pool: postgres.pool, 
 const app = await createApp({
   issuer: config.issuer,
   trustedProxies: config.trustedProxies,
+  mtlsOrigin: config.mtlsOrigin,
   postgres,
   databaseUrl: config.databaseUrl,
   keys,

@@ -18,7 +18,7 @@ type Entry = { registration: Registration; metadata: ClientMetadata };
 export class Registrations {
   #entries: ReadonlyMap<string, Entry> = new Map();
   readonly #trials = new Map<string, Entry>();
-  #resources: ReadonlyMap<string, Resource> = new Map();
+  #resources: ReadonlyMap<string, Resource & { organisation: string }> = new Map();
   readonly #context: () => Context;
   readonly #issuer: URL;
 
@@ -36,12 +36,14 @@ export class Registrations {
       ]),
     );
     this.#resources = new Map(
-      inForce.flatMap(({ registration: { resource } }) => (resource ? [[resource.identifier, resource]] : [])),
+      inForce.flatMap(({ registration: { resource, organisation } }) =>
+        resource ? [[resource.identifier, { ...resource, organisation }]] : [],
+      ),
     );
   }
 
-  /** The API of that identifier. */
-  resource(identifier: string): Resource | undefined {
+  /** The API of that identifier, and whose it is. */
+  resource(identifier: string): (Resource & { organisation: string }) | undefined {
     return this.#resources.get(identifier);
   }
 
@@ -67,6 +69,11 @@ export class Registrations {
 
   metadata(clientId: string): ClientMetadata | undefined {
     return this.#entries.get(clientId)?.metadata;
+  }
+
+  /** Whether a service is registered whose software can check nothing but RS256. */
+  needRs256(): boolean {
+    return this.all().some(({ rs256 }) => rs256 !== undefined);
   }
 
   all(): Registration[] {

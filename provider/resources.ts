@@ -7,15 +7,19 @@ type ResourceIndicators = NonNullable<NonNullable<Configuration['features']>['re
 const JWT_SECONDS = 5 * 60;
 
 /**
- * The APIs that tokens may be meant for (RFC 8707): those that are registered, and only for a service in its own name.
- * A token of a citizen would carry the pseudonym that the calling service knows, and so tell it to the API.
+ * The APIs that tokens may be meant for (RFC 8707): those that are registered. In its own name a service gets tokens for
+ * each of them; for a citizen only for APIs of its own organisation, as such a token carries the pseudonym by which the
+ * organisation knows the citizen, and would tell it to another one.
  */
 export const resourceIndicators = (registrations: Registrations): ResourceIndicators => ({
   enabled: true,
-  getResourceServerInfo(ctx, indicator) {
+  getResourceServerInfo(ctx, indicator, client) {
     const resource = registrations.resource(indicator);
-    if (resource === undefined || ctx.oidc.params?.['grant_type'] !== 'client_credentials') {
-      throw new errors.InvalidTarget();
+    const inOwnName = ctx.oidc.params?.['grant_type'] === 'client_credentials';
+    const organisation = registrations.find(client.clientId)?.organisation;
+    if (resource === undefined) throw new errors.InvalidTarget('resource is no registered API');
+    if (!inOwnName && resource.organisation !== organisation) {
+      throw new errors.InvalidTarget('resource belongs to another organisation');
     }
     return {
       audience: resource.identifier,

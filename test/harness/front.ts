@@ -2,6 +2,7 @@
 import { createServer as createHttpServer, type RequestListener, request } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { certificateFor, nameExampleHosts } from './names.ts';
 
 export type Front = {
@@ -26,14 +27,26 @@ const closed = (server: ReturnType<typeof createHttpServer>): Promise<unknown> =
     server.closeAllConnections();
   });
 
+/** What the proxy says of the client's certificate, in place of whatever the client says in these headers. */
+const certificateHeaders = (socket: TLSSocket): Record<string, string> => {
+  const { raw } = socket.getPeerCertificate() as { raw?: Buffer };
+  return raw === undefined
+    ? { 'client-cert': '', 'client-cert-verify': 'NONE' }
+    : { 'client-cert': `:${raw.toString('base64')}:`, 'client-cert-verify': socket.authorized ? 'SUCCESS' : 'FAILED' };
+};
+
 /** Listens for the given names, with a certificate that this process (and by `spki` the browser) accepts. */
-export const startFront = async (names: readonly string[]): Promise<Front> => {
+export const startFront = async (names: readonly string[], clientAuthority?: string): Promise<Front> => {
   const certificate = await certificateFor(names);
   nameExampleHosts();
   const listeners = new Map<string, RequestListener>();
   const behind: ReturnType<typeof createHttpServer>[] = [];
   let fallback: RequestListener | undefined;
-  const server = createServer({ key: certificate.key, cert: certificate.cert }, (req, res) => {
+  // Like nginx with `ssl_verify_client optional_no_ca`: any certificate is passed on, with what became of its check.
+  const askForCertificates =
+    clientAuthority === undefined ? {} : { requestCert: true, rejectUnauthorized: false, ca: clientAuthority };
+  const options = { key: certificate.key, cert: certificate.cert, ...askForCertificates };
+  const server = createServer(options, (req, res) => {
     const listener = listeners.get((req.headers.host ?? '').split(':', 1)[0] ?? '') ?? fallback;
     if (listener === undefined) res.writeHead(404).end();
     else listener(req, res);
@@ -58,7 +71,12 @@ export const startFront = async (names: readonly string[]): Promise<Front> => {
             port: innerPort,
             method: req.method,
             path: req.url,
-            headers: { ...req.headers, 'x-forwarded-for': forwarded, 'x-forwarded-proto': 'https' },
+            headers: {
+              ...req.headers,
+              ...(clientAuthority !== undefined && certificateHeaders(req.socket as TLSSocket)),
+              'x-forwarded-for': forwarded,
+              'x-forwarded-proto': 'https',
+            },
           },
           (answer) => {
             res.writeHead(answer.statusCode ?? 502, answer.rawHeaders);

@@ -16,10 +16,10 @@ type Certificate = {
   readonly spki: string;
 };
 
-const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+export const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
 
-const pem = (label: string, der: ArrayBuffer): string =>
+export const pem = (label: string, der: ArrayBuffer): string =>
   `-----BEGIN ${label}-----\n${Buffer.from(der).toString('base64').replace(/.{64}/g, '$&\n')}\n-----END ${label}-----\n`;
 
 /** Makes an authority and one certificate for all the names, and lets this process trust the authority. */

@@ -18,6 +18,7 @@ import { createService, type Service } from './service.ts';
 
 const HOSTS = {
   provider: 'id.stadt.example',
+  mtls: 'mtls.stadt.example',
   portal: 'portal.stadt-a.example',
   fahrkarte: 'fahrkarte.stadt-a.example',
   bibliothek: 'bibliothek.buecher.example',
@@ -76,6 +77,8 @@ export const TEST_TOWN: Town = {
 
 export type RunningTown = {
   readonly issuer: string;
+  /** Where clients with certificates go; only with a `clientAuthority`. */
+  readonly mtlsOrigin: string;
   readonly front: Front;
   readonly database: TestDatabase;
   readonly keys: Keys;
@@ -99,6 +102,8 @@ type Options = {
   readonly registrations?: readonly Registration[];
   /** Identity sources, once the address of the provider is known. */
   readonly sources?: (issuer: string) => Promise<SourceSettings>;
+  /** Of the authority whose client certificates the proxy verifies, PEM. */
+  readonly clientAuthority?: string;
   /** Goes around the provider's handler. */
   readonly around?: (handler: App['handler']) => App['handler'];
 };
@@ -137,8 +142,9 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     (one) => one.drop(),
   );
   const mail = opened.adopt(await startMailSink(), (one) => one.close());
-  const front = await startFront(Object.values(HOSTS));
+  const front = await startFront(Object.values(HOSTS), options.clientAuthority);
   const issuer = front.origin(HOSTS.provider);
+  const mtlsOrigin = front.origin(HOSTS.mtls);
   const ring = parseKeyRing(newKeyRing());
   if ('faults' in ring) throw new Error(ring.faults.join('\n'));
   const keys = createKeys(ring);
@@ -170,6 +176,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
   const app = await createApp({
     issuer: new URL(issuer),
     trustedProxies: ['127.0.0.1/32'],
+    ...(options.clientAuthority !== undefined && { mtlsOrigin: new URL(mtlsOrigin) }),
     postgres,
     databaseUrl: database.url,
     keys,
@@ -185,6 +192,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
   opened.defer(() => app.close());
   opened.defer(() => front.close());
   await front.proxy(HOSTS.provider, options.around?.(app.handler) ?? app.handler);
+  await front.proxy(HOSTS.mtls, app.handler);
 
   const next: Partial<Record<ServiceName, string>> = {
     bibliothek: `${front.origin(HOSTS.elsewhere)}/regal`,
@@ -217,6 +225,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
   const parts = opened.move();
   return {
     issuer,
+    mtlsOrigin,
     front,
     database,
     keys,

@@ -22,6 +22,8 @@ export type Send = {
   timeoutMs?: number;
   /** As a form from another site is sent: `SameSite=Lax` cookies stay at home. */
   withoutCookies?: boolean;
+  /** A client certificate, PEM. */
+  tls?: { readonly key: string; readonly cert: string } | undefined;
 };
 
 const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", '#x27': "'", '#34': '"' };
@@ -87,7 +89,7 @@ export class Visitor {
   /** One request, redirects not followed. */
   send(
     to: string | URL,
-    { method = 'GET', headers = {}, body, timeoutMs = 30_000, withoutCookies = false }: Send = {},
+    { method = 'GET', headers = {}, body, timeoutMs = 30_000, withoutCookies = false, tls }: Send = {},
   ): Promise<Answer> {
     const url = new URL(to);
     const cookie = withoutCookies ? '' : this.#cookieHeader(url);
@@ -96,6 +98,7 @@ export class Visitor {
       agent: false,
       servername: url.hostname,
       timeout: timeoutMs,
+      ...tls,
       headers: {
         'accept-language': 'de',
         accept: 'text/html',

@@ -1,0 +1,93 @@
+import { X509Certificate } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
+
+type MutualTls = NonNullable<NonNullable<Configuration['features']>['mTLS']>;
+
+/**
+ * What the proxy that ends TLS says about the client's certificate: the certificate (RFC 9440, or percent-encoded PEM as
+ * nginx's `$ssl_client_escaped_cert`), and `SUCCESS` where it has verified the chain (nginx's `$ssl_client_verify`).
+ * The guard removes both unless a trusted proxy sent them to the host for mutual TLS.
+ */
+export const CERTIFICATE_HEADERS = ['client-cert', 'client-cert-verify'] as const;
+
+/** The endpoints that are reached by mutual TLS (RFC 8705 §5), by their names in discovery. */
+const ENDPOINTS = {
+  token_endpoint: '/token',
+  revocation_endpoint: '/token/revocation',
+  introspection_endpoint: '/token/introspection',
+  pushed_authorization_request_endpoint: '/request',
+  device_authorization_endpoint: '/device/auth',
+  userinfo_endpoint: '/userinfo',
+} as const;
+
+const PATHS: ReadonlySet<string> = new Set(Object.values(ENDPOINTS));
+
+/** Whether a path is served at the host for mutual TLS. Pages are not: browsers would ask citizens for certificates. */
+export const servedByMutualTls = (path: string): boolean => PATHS.has(path);
+
+/** For discovery: where those endpoints are reached by mutual TLS. */
+export const endpointAliases = (origin: URL): Record<string, string> =>
+  Object.fromEntries(Object.entries(ENDPOINTS).map(([name, path]) => [name, new URL(path, origin).href]));
+
+/** The certificate in a header; undefined if there is none that can be read. */
+export function certificateIn(headers: IncomingHttpHeaders): X509Certificate | undefined {
+  const value = headers['client-cert'];
+  if (typeof value !== 'string' || value === '') return undefined;
+  try {
+    // RFC 9440 §2.1: a byte sequence of structured fields, base64 between colons.
+    const der = /^:([A-Za-z0-9+/=]+):$/.exec(value)?.[1];
+    return new X509Certificate(der === undefined ? decodeURIComponent(value) : Buffer.from(der, 'base64'));
+  } catch {
+    return undefined;
+  }
+}
+
+const inForce = (certificate: X509Certificate, now: Date): boolean =>
+  new Date(certificate.validFrom) <= now && now <= new Date(certificate.validTo);
+
+/** `DNS:a, URI:b` of a certificate, as exact pairs; a value that could be read in two ways is in quotes and never equal. */
+const alternativeNames = (certificate: X509Certificate): string[] =>
+  (certificate.subjectAltName ?? '').includes('"') ? [] : (certificate.subjectAltName ?? '').split(', ');
+
+/** A distinguished name as a set of its parts: RFC 4514 writes the same parts as Node does, in reverse order. */
+const parts = (name: string): string =>
+  name
+    .split(/(?<!\\)[,\n]/)
+    .map((part) => part.trim())
+    .sort()
+    .join('\n');
+
+function subjectMatches(certificate: X509Certificate, property: string, expected: string): boolean {
+  switch (property) {
+    case 'tls_client_auth_subject_dn':
+      return parts(certificate.subject) === parts(expected);
+    case 'tls_client_auth_san_dns':
+      return alternativeNames(certificate).includes(`DNS:${expected}`);
+    case 'tls_client_auth_san_uri':
+      return alternativeNames(certificate).includes(`URI:${expected}`);
+    default:
+      return false;
+  }
+}
+
+/** The `mTLS` feature of oidc-provider (RFC 8705); off where no host for it is configured. */
+export function mutualTls(origin: URL | undefined, now: () => Date): MutualTls {
+  if (origin === undefined) return { enabled: false };
+  const certificateOf = (ctx: KoaContextWithOIDC): X509Certificate | undefined => {
+    const certificate = certificateIn(ctx.req.headers);
+    return certificate !== undefined && inForce(certificate, now()) ? certificate : undefined;
+  };
+  return {
+    enabled: true,
+    certificateBoundAccessTokens: true,
+    selfSignedTlsClientAuth: true,
+    tlsClientAuth: true,
+    getCertificate: certificateOf,
+    certificateAuthorized: (ctx) => ctx.req.headers['client-cert-verify'] === 'SUCCESS',
+    certificateSubjectMatches: (ctx, property, expected) => {
+      const certificate = certificateOf(ctx);
+      return certificate !== undefined && subjectMatches(certificate, property, expected);
+    },
+  };
+}
