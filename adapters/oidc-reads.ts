@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import type { Keys } from '../keys/keys.ts';
 import { type ArtifactRow, keyOf, type RequestScope, type SessionRow } from './oidc-request-scope.ts';
 import { type StoredSession, withGrantOf } from './oidc-session-merge.ts';
-import { type AccountReader, REUSE_GRACE_SECONDS } from './oidc-store.ts';
+import { type AccountReader, graceOf } from './oidc-store.ts';
 import { readingStatements } from './oidc-store-sql.ts';
 
 export type ArtifactTable = 'oidc_lasting' | 'oidc_fleeting';
@@ -93,8 +93,7 @@ export const createReads = (
     const payload = JSON.parse(keys.openShared(`oidc:${row.model}`, row.id, row.sealed)) as AdapterPayload;
     if (row.consumedAt !== null) {
       const seconds = (now().getTime() - row.consumedAt.getTime()) / 1000;
-      const grace = row.model === 'PushedAuthorizationRequest' ? 0 : REUSE_GRACE_SECONDS;
-      if (seconds >= grace) payload.consumed = Math.floor(row.consumedAt.getTime() / 1000);
+      if (seconds >= graceOf(row.model)) payload.consumed = Math.floor(row.consumedAt.getTime() / 1000);
     }
     if (row.sessionUid !== null) scope.tokens.push(payload);
     return payload;

@@ -40,10 +40,16 @@ export const HAS_GRANT: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * How long a second use counts as an honest double click: refused, but not taken for a theft. After it, oidc-provider
- * sees the artifact as consumed and revokes the whole family (RFC 9700 §4.14.2, RFC 6749 §4.1.2).
+ * How long a second use of a refresh token or device code counts as an honest double click: refused, but not taken for
+ * a theft. After it, oidc-provider sees the artifact as consumed and revokes the whole family (RFC 9700 §4.14.2).
  */
-export const REUSE_GRACE_SECONDS = 10;
+export const REUSE_GRACE_SECONDS = 5;
+
+/** Where an app that was cut off asks again. A code is sent once, by a server: its second use is a theft (RFC 6749 §4.1.2). */
+const ASKED_AGAIN: ReadonlySet<string> = new Set(['RefreshToken', 'DeviceCode', 'BackchannelAuthenticationRequest']);
+
+/** The grace of a model's artifacts, in seconds. */
+export const graceOf = (model: string): number => (ASKED_AGAIN.has(model) ? REUSE_GRACE_SECONDS : 0);
 
 /** An unchanged session is written again at most this often; its expiry lags behind by no more than this. */
 export const SESSION_SAVE_SECONDS = 300;

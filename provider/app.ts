@@ -177,7 +177,10 @@ export async function createApp(deps: AppDeps): Promise<App> {
     securityHeaders(ctx, issuer);
     await next();
   });
-  koa.on('error', (error) => log.error({ err: error }, 'request failed'));
+  // What a client did wrong is nothing for an operator to look at, and anybody could fill the log with it.
+  koa.on('error', (error) =>
+    log[error.expose || error.code === 'ECONNRESET' ? 'debug' : 'error']({ err: error }, 'request failed'),
+  );
   koa.use(errors.boundary);
   koa.use(pages);
   koa.use(postToGet);

@@ -18,6 +18,9 @@ const FORWARDING_HEADERS = [
   'x-rewrite-url',
 ] as const;
 
+/** Larger than anything that an endpoint takes; oidc-provider itself stops at 56 KiB, but without reading on. */
+const BODY_LIMIT_BYTES = 128 * 1024;
+
 /** Paths that monitoring asks for by address, without knowing the issuer's name. */
 const HOSTLESS_PATHS = new Set(['/healthz', '/readyz']);
 
@@ -70,6 +73,13 @@ export function createGuard(issuer: URL, trustedProxies: readonly string[], mtls
     const byMutualTls = req.headers.host === mtlsOrigin?.host && servedByMutualTls(path);
     if (req.headers.host !== issuer.host && !byMutualTls && !HOSTLESS_PATHS.has(path)) {
       refuse(res, 421, `unknown_host: this server answers for ${issuer.origin} only`);
+      return undefined;
+    }
+    if (Number(req.headers['content-length'] ?? 0) > BODY_LIMIT_BYTES) {
+      // Read to the end, or a proxy that is still sending would see a broken connection instead of the answer.
+      req.resume();
+      res.setHeader('connection', 'close');
+      refuse(res, 413, `body_too_large: at most ${BODY_LIMIT_BYTES} bytes are accepted`);
       return undefined;
     }
     const address = clientAddress(

@@ -1,5 +1,4 @@
 import test from 'ava';
-import { REUSE_GRACE_SECONDS } from '../adapters/oidc-store.ts';
 import {
   addCitizen,
   atHome,
@@ -182,10 +181,6 @@ test.serial('a code works once; its replay ends the tokens it gave', async (t) =
   t.is(first.status, 200);
   const token = first.body['access_token'] ?? '';
   t.is((await userinfo(town, token)).status, 200);
-  const click = await redeem(town, 'fahrkarte', code, proof.verifier);
-  t.is(click.body['error'], 'invalid_grant');
-  t.is((await userinfo(town, token)).status, 200, 'a double click is refused, but is no theft');
-  aheadMs += (REUSE_GRACE_SECONDS + 1) * 1000;
   const second = await redeem(town, 'fahrkarte', code, proof.verifier);
   t.is(second.status, 400);
   t.is(second.body['error'], 'invalid_grant');
@@ -415,7 +410,7 @@ test.serial('a body of 1 MB is refused everywhere and does not stop the next req
       body: `client_id=fahrkarte&${big}`,
       headers: { ...type, accept: 'application/json' },
     });
-    t.true(answer.status === 413 || answer.status === 400, `${path}: ${answer.status}`);
+    t.is(answer.status, 413, path);
   }
   t.is((await visitor.send(new URL('/', town.issuer))).status, 200);
 });

@@ -57,24 +57,19 @@ for (const refreshTokens of [true, false]) {
   }
 }
 
-withProvider('a code is redeemed once, and its late replay revokes what it gave', {}, async (t, op) => {
-  for (let round = 0; round < 10; round += 1) {
-    const code = await op.newCode();
-    const answers = await Promise.all(Array.from({ length: 16 }, () => op.redeem(code)));
-    const won = answers.filter(({ status }) => status === 200);
-    t.is(won.length, 1);
-    for (const { status, body } of answers.filter((answer) => answer.status !== 200)) {
-      t.is(status, 400);
-      t.is(body.error, 'invalid_grant');
-    }
-    const token = won[0]?.body.access_token ?? '';
-    t.is((await op.userinfo(token)).status, 200);
-    if (round < 9) continue;
-    op.clock.offset += REUSE_GRACE_SECONDS;
-    t.is((await op.redeem(code)).body.error, 'invalid_grant');
-    t.is((await op.userinfo(token)).status, 401);
-    t.is((await op.refresh(String(won[0]?.body.refresh_token))).body.error, 'invalid_grant');
+withProvider('a code is redeemed once, and its replay revokes what it gave', {}, async (t, op) => {
+  const code = await op.newCode();
+  const answers = await Promise.all(Array.from({ length: 16 }, () => op.redeem(code)));
+  const won = answers.filter(({ status }) => status === 200);
+  t.is(won.length, 1);
+  for (const { status, body } of answers.filter((answer) => answer.status !== 200)) {
+    t.is(status, 400);
+    t.is(body.error, 'invalid_grant');
   }
+  const token = won[0]?.body.access_token ?? '';
+  t.is((await op.redeem(code)).body.error, 'invalid_grant');
+  t.is((await op.userinfo(token)).status, 401);
+  t.is((await op.refresh(String(won[0]?.body.refresh_token))).body.error, 'invalid_grant');
 });
 
 withProvider('a double click on refresh harms nobody, a late replay ends the family', {}, async (t, op) => {

@@ -1,7 +1,7 @@
 /** What every store must do, whatever database it is on: run by one test file for each store. */
 import { randomUUID } from 'node:crypto';
 import { errors } from 'oidc-provider';
-import { MARK_SECONDS, REUSE_GRACE_SECONDS } from '../adapters/oidc-store.ts';
+import { graceOf, MARK_SECONDS, REUSE_GRACE_SECONDS } from '../adapters/oidc-store.ts';
 import {
   ARTIFACTS,
   allRefused,
@@ -96,7 +96,7 @@ export const declareStoreSuite = (open: () => Promise<StoreFixture>): void => {
       const id = token();
       await adapter.upsert(id, payloadOf(model, id), TTL);
       await adapter.consume(id);
-      const atOnce = model === 'PushedAuthorizationRequest';
+      const atOnce = graceOf(model) === 0;
       t.is((await adapter.find(id))?.consumed !== undefined, atOnce, `${model} at once`);
       pass(clock, REUSE_GRACE_SECONDS - 1);
       t.is((await adapter.find(id))?.consumed !== undefined, atOnce, `${model} within the grace`);

@@ -1,5 +1,4 @@
 import test from 'ava';
-import { REUSE_GRACE_SECONDS } from '../../adapters/oidc-store.ts';
 import { addCitizen, obtainCode, pkce, redeem, userinfo } from '../harness/relying-party.ts';
 import { type RunningTown, startTown } from '../harness/town.ts';
 import { Visitor } from '../harness/visitor.ts';
@@ -32,11 +31,8 @@ test.serial(`${CODES} codes, each redeemed ${RIVALS} times at once: every code h
     t.is(winners.length, 1);
     t.true(all.every(({ status, body }) => status === 200 || (status === 400 && body['error'] === 'invalid_grant')));
     const token = winners[0]?.body['access_token'] ?? '';
-    t.is((await userinfo(town, token)).status, 200, 'the losers of a race do not harm the winner');
-    if (count % 10 !== 0) continue;
-    aheadMs += (REUSE_GRACE_SECONDS + 1) * 1000;
     t.is((await redeem(town, 'fahrkarte', code, proof.verifier)).status, 400);
-    t.is((await userinfo(town, token)).status, 401, 'a later replay ends the family');
+    t.is((await userinfo(town, token)).status, 401, 'a replay ends the family');
   }
 });
 
