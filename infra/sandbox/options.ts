@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import type { CounterpartPorts } from './counterparts/start.ts';
 import { Obstacle } from './obstacle.ts';
 
 /** Where everything listens; all follow from PORT. */
@@ -10,6 +11,8 @@ type Ports = {
   /** All other services of the town, each below its client_id. */
   readonly others: number;
   readonly inbox: number;
+  /** What stands where the eID-Server, AusweisApp, BundID and the staff's provider stand. */
+  readonly counterparts: CounterpartPorts;
 };
 
 export type SandboxOptions = {
@@ -25,14 +28,20 @@ export type SandboxOptions = {
 };
 
 const DEFAULT_PORT = 3000;
-const PORTS = 6;
+const PORTS = 11;
 const ROOT = new URL('../../', import.meta.url);
 
 /** Reads PORT, ISSUER, PROFILE, TOWN_FILE, SANDBOX_DIR and the arguments; anything that cannot be understood is an obstacle. */
 export const readOptions = (env: NodeJS.ProcessEnv, args: readonly string[]): SandboxOptions => {
   const port = readPort(env['PORT']);
   return {
-    ports: { provider: port, services: [port + 1, port + 2, port + 3], others: port + 4, inbox: port + 5 },
+    ports: {
+      provider: port,
+      services: [port + 1, port + 2, port + 3],
+      others: port + 4,
+      inbox: port + 5,
+      counterparts: { soap: port + 6, paos: port + 7, eidClient: port + 8, bundid: port + 9, staff: port + 10 },
+    },
     issuer: readIssuer(env['ISSUER'], port),
     townFile: env['TOWN_FILE'] || fileURLToPath(new URL('infra/towns/guetersloh/town.yaml', ROOT)),
     folder: env['SANDBOX_DIR'] || fileURLToPath(new URL('.sandbox', ROOT)),
@@ -46,7 +55,7 @@ const readPort = (text: string | undefined): number => {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port >= 1 && port <= 65536 - PORTS) return port;
   throw new Obstacle(
-    `PORT=${text} is not a port with five more behind it: set a number from 1024 to ${65536 - PORTS}, or leave it out.`,
+    `PORT=${text} is not a port with ten more behind it: set a number from 1024 to ${65536 - PORTS}, or leave it out.`,
   );
 };
 

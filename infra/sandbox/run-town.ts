@@ -17,6 +17,7 @@ import { createApp } from '../../provider/app.ts';
 import { TRIAL_ORGANISATION } from '../../provider/dynamic-registration.ts';
 import { serve } from '../../provider/serve.ts';
 import { ensureCitizens } from './citizens.ts';
+import { counterpartKeys, counterpartSources, startCounterparts } from './counterparts/start.ts';
 import { demoPlaces, overlay } from './demo/overlay.ts';
 import { startDemoServices } from './demo/start.ts';
 import type { SandboxFolder } from './folder.ts';
@@ -54,6 +55,16 @@ export const runTown = async (
   const inbox = await listenLocally(inboxHandler(mail.mails, ports.inbox), ports.inbox);
   undo.push(() => inbox.stop());
 
+  // The citizen's browser comes to the provider by name; behind a proxy the simulated AusweisApp would not know it.
+  const counterparts =
+    issuer.protocol === 'http:'
+      ? { issuer, ports: ports.counterparts, town, keys: await counterpartKeys(options.folder) }
+      : undefined;
+  const running = counterparts && startCounterparts(counterparts);
+  // Whoever waits for it is told; until then its failure must not end the process.
+  running?.catch(() => {});
+  undo.push(async () => void (await Promise.all(((await running?.catch(() => [])) ?? []).map((one) => one.stop()))));
+
   const database = await starting;
   await migrate(database.url, MIGRATIONS).catch(explainMigration);
   const postgres = connect(database.url, { applicationName: 'sandbox', max: DATABASE_CONNECTIONS });
@@ -78,6 +89,7 @@ export const runTown = async (
     hashing,
     mailer,
     log,
+    sources: counterparts && counterpartSources(counterparts),
     sandbox: { inboxUrl: `http://localhost:${ports.inbox}/`, testSuites: options.testSuites },
   });
   undo.push(() => app.close());
@@ -88,6 +100,8 @@ export const runTown = async (
   const secret = (clientId: string): string => folder.clientSecret(clientId).reveal();
   const demos = await startDemoServices({ places, town, issuer, secret, others: ports.others });
   undo.push(async () => void (await Promise.all(demos.map((demo) => demo.stop()))));
+
+  await running;
 
   const seconds = performance.now() / 1000;
   return {

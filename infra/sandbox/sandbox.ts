@@ -34,7 +34,13 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
 
 const start = async (options: SandboxOptions, undo: Undo[]): Promise<Omit<Sandbox, 'stop'>> => {
   const { ports } = options;
-  await checkPorts([ports.provider, ...ports.services, ports.others, ports.inbox]);
+  await checkPorts([
+    ports.provider,
+    ...ports.services,
+    ports.others,
+    ports.inbox,
+    ...Object.values(ports.counterparts),
+  ]);
   const folder = await SandboxFolder.open(options.folder, options.fresh);
   undo.push(() => folder.close());
   const ring = folder.keyRing();
