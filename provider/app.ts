@@ -19,6 +19,7 @@ import type { Keys } from '../keys/keys.ts';
 import { available } from './availability.ts';
 import { repeat } from './background.ts';
 import { accountReader } from './claims.ts';
+import { permitDeviceCodes } from './client-metadata.ts';
 import { createConfiguration } from './configuration.ts';
 import { CurrentProvider } from './current-provider.ts';
 import { deliverNotices } from './deliver-notices.ts';
@@ -114,6 +115,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
         openRegistration: deps.sandbox !== undefined,
       }),
     equip(provider) {
+      permitDeviceCodes(provider, (id) => registrations.find(id)?.kind === 'device');
       queueBackchannelLogout(provider, context, () => logouts.wake());
       provider.use(errors.boundary);
       provider.use(refuseFutureProofs);

@@ -1,3 +1,4 @@
+import type { Client, Provider } from 'oidc-provider';
 import type { Registration } from '../accounts/town.ts';
 
 /** OAuth client metadata (RFC 7591) as oidc-provider reads it, with our own additions. */
@@ -10,7 +11,8 @@ const GRANT_TYPES: Record<Registration['kind'], readonly string[]> = {
   web: ['authorization_code'],
   spa: ['authorization_code'],
   native: ['authorization_code'],
-  device: ['urn:ietf:params:oauth:grant-type:device_code'],
+  // `permitDeviceCodes` adds the grant of devices: oidc-provider refuses it to public clients with pairwise subjects.
+  device: [],
   api: ['client_credentials'],
 };
 
@@ -83,5 +85,24 @@ export function clientMetadata(
     ...(registration.jwks !== undefined && { jwks: registration.jwks }),
     ...(registration.jwksUri !== undefined && { jwks_uri: registration.jwksUri }),
     ...securityMetadata(registration),
+  };
+}
+
+const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
+
+type ClientClass = { find: (id: string, ...rest: unknown[]) => Promise<Client | undefined> };
+
+/**
+ * Gives registered devices their grant. oidc-provider takes it from pairwise clients without keys, as it would derive
+ * their sector from where the keys are; ours is the organisation, so that the reason does not hold.
+ */
+export function permitDeviceCodes(provider: Provider, isDevice: (clientId: string) => boolean): void {
+  const model = provider.Client as unknown as ClientClass;
+  const find = model.find.bind(model);
+  model.find = async (id, ...rest) => {
+    const client = await find(id, ...rest);
+    const grants = client?.grantTypes as string[] | undefined;
+    if (grants !== undefined && isDevice(id) && !grants.includes(DEVICE_CODE)) grants.push(DEVICE_CODE);
+    return client;
   };
 }

@@ -169,6 +169,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     },
     ttl: {
       AuthorizationCode: MINUTE,
+      DeviceCode: 10 * MINUTE,
       AccessToken: 10 * MINUTE,
       ClientCredentials: 10 * MINUTE,
       IdToken: 10 * MINUTE,
