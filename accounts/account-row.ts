@@ -6,6 +6,7 @@ import type { Proofs } from './verified-claims.ts';
 /** What a request of a service needs to know of an account, read in one go; still sealed, bytes as base64. */
 export type AccountRow = {
   readonly status: 'active' | 'locked' | 'closed';
+  readonly kind: 'citizen' | 'staff';
   readonly language: string;
   readonly data_key: string | null;
   readonly data_key_version: number;
@@ -23,7 +24,7 @@ export type AccountRow = {
 /** SQL of an account's row for the account whose id is in `column`: a sub-select, to be read along with something else. */
 export const accountRowSql = (column: string): string => `
   SELECT json_build_object(
-    'status', a.status, 'language', a.language,
+    'status', a.status, 'kind', a.kind, 'language', a.language,
     'data_key', encode(a.data_key, 'base64'), 'data_key_version', a.data_key_version,
     'email', encode(a.email_sealed, 'base64'), 'used_month', a.used_month,
     'attributes', (SELECT json_object_agg(t.name, encode(t.sealed, 'base64')) FROM attributes t WHERE t.account_id = a.id),

@@ -38,9 +38,13 @@ export type Registered =
   /** It signs in to an account by now: another tab was faster. */
   | { outcome: 'identity-taken' };
 
+export type AccountKind = 'citizen' | 'staff';
+
 export type Account = {
   readonly id: AccountId;
   readonly status: 'active' | 'locked' | 'closed';
+  /** Staff have accounts of their own; neither kind is good where the other is asked for. */
+  readonly kind: AccountKind;
   readonly language: string;
   readonly email?: EmailAddress;
   readonly kennung: kennung.Kennung;
@@ -59,10 +63,11 @@ const UNIQUE_VIOLATION = '23505';
 /** A new WebAuthn user id: random, as it is readable on the authenticator (WebAuthn L3 §14.6.1). */
 export const newPasskeyHandle = (): Buffer => randomBytes(PASSKEY_HANDLE_BYTES);
 
-const insertAccount = async (
+/** Writes an account that has no credential yet, without a transaction or audit row of its own. */
+export const insert = async (
   ctx: Context,
   id: AccountId,
-  wanted: NewAccount,
+  wanted: Pick<NewAccount, 'town' | 'language' | 'email'> & { handle?: Buffer; kind?: AccountKind },
 ): Promise<{ seal: AccountSeal; kennung: kennung.Kennung }> => {
   const { wrapped, version } = ctx.keys.newDataKey(id);
   const seal = accountSeal(ctx.keys, id, ctx.keys.openDataKey(id, wrapped, version));
@@ -73,6 +78,7 @@ const insertAccount = async (
       .insert({
         id,
         status: 'active',
+        kind: wanted.kind ?? 'citizen',
         language: wanted.language,
         data_key: wrapped,
         data_key_version: version,
@@ -80,7 +86,7 @@ const insertAccount = async (
         kennung_sealed: seal.seal('accounts.kennung', candidate),
         email_index: wanted.email === undefined ? null : emailIndex(ctx.keys, wanted.email),
         email_sealed: wanted.email === undefined ? null : seal.seal('accounts.email', wanted.email),
-        passkey_handle: wanted.credential.kind === 'passkey' ? wanted.credential.handle : newPasskeyHandle(),
+        passkey_handle: wanted.handle ?? newPasskeyHandle(),
         created_at: startOfDay(ctx.now()),
         used_month: monthOf(ctx.now()),
       })
@@ -92,7 +98,8 @@ const insertAccount = async (
   throw new Error('no free Kennung found');
 };
 
-const insertCredential = async (
+/** Writes the first or, after a recovery, the only credential; a password brings backup codes, which are returned. */
+export const insertCredential = async (
   ctx: Context,
   account: AccountId,
   credential: NewAccount['credential'],
@@ -125,14 +132,18 @@ const takenBy = (error: unknown): Registered => {
 export const register = (ctx: Context, wanted: NewAccount): Promise<Registered> =>
   inTransaction(ctx, async (tx): Promise<Registered> => {
     const account = newAccountId();
-    const { seal, kennung: assigned } = await insertAccount(tx, account, wanted);
-    const codes = await insertCredential(tx, account, wanted.credential);
+    const { credential } = wanted;
+    const { seal, kennung: assigned } = await insert(tx, account, {
+      ...wanted,
+      ...(credential.kind === 'passkey' && { handle: credential.handle }),
+    });
+    const codes = await insertCredential(tx, account, credential);
     if (wanted.address !== undefined) await attributes.write(tx, account, seal, { address: wanted.address }, 'self');
     if (wanted.credential.kind === 'identity') await identities.keep(tx, account, wanted.credential.proof);
     await audit.record(tx, 'account-registered', {
       account,
       detail: {
-        credential: wanted.credential.kind,
+        credential: credential.kind,
         email: wanted.email !== undefined,
         address: wanted.address !== undefined,
       },
@@ -171,13 +182,14 @@ export const load = async (ctx: Context, id: AccountId): Promise<Account | undef
   const [row] = await ctx
     .db('accounts')
     .where({ id })
-    .select('status', 'language', 'data_key', 'data_key_version', 'kennung_sealed', 'email_sealed')
+    .select('status', 'kind', 'language', 'data_key', 'data_key_version', 'kennung_sealed', 'email_sealed')
     .select('created_at', 'credential_state', 'passkey_handle');
   if (!row?.data_key) return undefined;
   const seal = accountSeal(ctx.keys, id, ctx.keys.openDataKey(id, row.data_key, row.data_key_version));
   return {
     id,
     status: row.status,
+    kind: row.kind,
     language: row.language,
     ...(row.email_sealed === null ? {} : { email: seal.open('accounts.email', row.email_sealed) as EmailAddress }),
     kennung: seal.open('accounts.kennung', row.kennung_sealed) as kennung.Kennung,

@@ -3,7 +3,16 @@ import type { Context } from './context.ts';
 
 /** A limit on how often something may be tried: `limit` times in `windowSeconds`, counted for `kind` and `key`. */
 export type Bucket = {
-  readonly kind: 'account' | 'identifier' | 'address' | 'all' | 'mail' | 'browser' | 'backup-code';
+  readonly kind:
+    | 'account'
+    | 'identifier'
+    | 'address'
+    | 'all'
+    | 'mail'
+    | 'browser'
+    | 'backup-code'
+    | 'letter-code'
+    | 'staff';
   readonly key: string;
   readonly limit: number;
   readonly windowSeconds: number;

@@ -2,6 +2,7 @@ import * as activities from './activities.ts';
 import { startOfDay } from './coarse-time.ts';
 import type { Context } from './context.ts';
 import type { AccountId } from './ids.ts';
+import type { StaffAuditDetails } from './staff-audit.ts';
 
 /**
  * What is recorded about accounts and the operation, with the details of each. Details hold no personal data and never
@@ -30,7 +31,7 @@ export type AuditDetails = {
   'client-secret-added': { client: string };
   'backup-restored': { taken: string; revoked: number; forgotten: number };
   'signing-key-created': { kid: string; alg: string };
-};
+} & StaffAuditDetails;
 
 export type AuditEvent = keyof AuditDetails;
 type SignInMethod = 'password' | 'passkey' | 'backup-code' | 'eid' | 'bundid' | 'staff';
@@ -47,6 +48,15 @@ const OF_A_VISIT: ReadonlySet<AuditEvent> = new Set<AuditEvent>([
   'consent-recorded',
   'consent-withdrawn',
 ]);
+
+/** The audit is kept this long: two years, one of them a leap year. */
+export const AUDIT_DAYS = 731;
+
+/** Removes what has reached its age; the one way in which a row ever goes. The number of rows removed. */
+export const forget = async (ctx: Context, before: Date): Promise<number> => {
+  const { rows } = await ctx.db.raw('SELECT forget_audit(?) AS forgotten', [before]);
+  return Number(rows[0].forgotten);
+};
 
 /**
  * Records an event; call it with the context of the transaction that does what it records. What a citizen does to the

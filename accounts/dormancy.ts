@@ -61,7 +61,7 @@ const sendNotice = async (ctx: Context, notice: 1 | 2, text: DormancyText): Prom
   return inTransaction(ctx, async (tx) => {
     const rows: Candidate[] = await tx
       .db('accounts')
-      .where({ status: 'active', dormancy_notices: notice - 1 })
+      .where({ status: 'active', kind: 'citizen', dormancy_notices: notice - 1 })
       .where('used_month', '<=', monthsBack(now, NOTICE_MONTHS[notice - 1] ?? DORMANT_MONTHS))
       .whereNotNull('data_key')
       .where((before) =>
@@ -102,7 +102,7 @@ const sendNotice = async (ctx: Context, notice: 1 | 2, text: DormancyText): Prom
 const dormant = (ctx: Context) =>
   ctx
     .db('accounts')
-    .where({ status: 'active', dormancy_notices: 2 })
+    .where({ status: 'active', kind: 'citizen', dormancy_notices: 2 })
     .where('used_month', '<=', monthsBack(ctx.now(), DORMANT_MONTHS))
     .where('dormancy_noticed_at', '<=', new Date(ctx.now().getTime() - PATIENCE_DAYS * DAY_MILLISECONDS))
     .whereNotExists(

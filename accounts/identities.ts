@@ -137,6 +137,8 @@ export const keep = async (ctx: Context, account: AccountId, proof: Proof): Prom
   const names = Object.keys(attributes);
   if (seal === undefined || names.length === 0) return;
   await attributesOf.write(ctx, account, seal, attributes, proof.source, proof.level);
+  // After a recovery on paper no level counted until now.
+  await ctx.db('accounts').where({ id: account }).update({ reduced_at: null });
   await audit.record(ctx, 'attributes-recorded', { account, detail: { names, source: proof.source } });
 };
 

@@ -1,6 +1,7 @@
 import { type Context, inTransaction } from './context.ts';
 import { DYNAMIC_CLIENT_PURPOSE } from './dynamic-clients.ts';
 import { SIGNING_KEY_PURPOSE } from './signing-keys.ts';
+import { STAFF_PURPOSE } from './staff.ts';
 
 const PER_TURN = 200;
 
@@ -8,12 +9,14 @@ const PER_TURN = 200;
 const LASTING = [
   { table: 'signing_keys', id: 'kid', sealed: 'private_sealed', purpose: SIGNING_KEY_PURPOSE },
   { table: 'dynamic_clients', id: 'client_id', sealed: 'sealed', purpose: DYNAMIC_CLIENT_PURPOSE },
+  { table: 'staff', id: 'id', sealed: 'sealed', purpose: STAFF_PURPOSE },
 ] as const;
 
 /** Everything that is sealed by a version of the key-encryption key, which stands in its first four bytes. */
 const SHARED: readonly (readonly [table: string, column: string])[] = [
   ['signing_keys', 'private_sealed'],
   ['dynamic_clients', 'sealed'],
+  ['staff', 'sealed'],
   ['oidc_grants', 'sealed'],
   ['oidc_sessions', 'sealed'],
   ['oidc_lasting', 'sealed'],

@@ -1,3 +1,4 @@
+import * as audit from './audit.ts';
 import type { Context } from './context.ts';
 import { type Ending, purgeDue, REGRET_DAYS } from './deletion.ts';
 import { DORMANT_MONTHS, type DormancyText, enforce } from './dormancy.ts';
@@ -26,7 +27,7 @@ const older = (table: string, column: string, days: number) => (ctx: Context) =>
     .where(column, '<=', new Date(ctx.now().getTime() - days * DAY_MILLISECONDS))
     .delete();
 
-const AUDIT_DAYS = 731;
+const LETTER_CODE_DAYS = 90;
 const TOMBSTONE_DAYS = 90;
 const LETTER_DAYS = 30;
 
@@ -121,7 +122,20 @@ export const RETENTION: Readonly<Record<string, Rule>> = {
       en: 'Changes of your account and what staff did with it, without the name of a service',
     },
     kept: { de: '2 Jahre', en: '2 years' },
-    enforce: older('audit', 'at', AUDIT_DAYS),
+    enforce: (ctx) => audit.forget(ctx, new Date(ctx.now().getTime() - audit.AUDIT_DAYS * DAY_MILLISECONDS)),
+  },
+  recoveries: {
+    what: {
+      de: 'Anträge am Schalter auf einen neuen Zugang zu Ihrem Konto',
+      en: 'Requests at the counter for a new way into your account',
+    },
+    kept: { de: '2 Jahre', en: '2 years' },
+    enforce: older('recoveries', 'ended_at', audit.AUDIT_DAYS),
+  },
+  letterCodes: {
+    what: { de: 'Codes aus Briefen, nur als Prüfsumme', en: 'Codes from letters, as checksums only' },
+    kept: { de: `${LETTER_CODE_DAYS} Tage nach ihrem Ablauf`, en: `${LETTER_CODE_DAYS} days after they have expired` },
+    enforce: older('letter_codes', 'expires_at', LETTER_CODE_DAYS),
   },
   tombstones: {
     what: {

@@ -40,7 +40,7 @@ const rows = async (ctx: Context): Promise<Row[]> =>
     ({ created_at: createdAt, revoked_at: revokedAt, ...row }) => ({ ...row, createdAt, revokedAt }),
   );
 
-const create = async (ctx: Context, alg: SigningAlgorithm): Promise<void> => {
+const create = async (ctx: Context, alg: SigningAlgorithm): Promise<string> => {
   const key = await newSigningKey(alg);
   await ctx.db('signing_keys').insert({
     kid: key.kid,
@@ -50,6 +50,7 @@ const create = async (ctx: Context, alg: SigningAlgorithm): Promise<void> => {
     created_at: ctx.now(),
   });
   await audit.record(ctx, 'signing-key-created', { detail: { kid: key.kid, alg } });
+  return key.kid;
 };
 
 /**
@@ -93,4 +94,61 @@ export const load = async (ctx: Context): Promise<SigningKey[]> => {
       return [{ kid: row.kid, alg: row.alg, state, publicJwk: row.public_jwk, privateJwk }];
     })
     .sort((one, other) => ORDER[one.state] - ORDER[other.state]);
+};
+
+const locked = async <T>(ctx: Context, work: (tx: Context, stored: Row[]) => Promise<T>): Promise<T> =>
+  inTransaction(ctx, async (tx) => {
+    await tx.db.raw("SELECT pg_advisory_xact_lock(hashtext('signing keys'))");
+    const result = await work(tx, await rows(tx));
+    await tx.db.raw('SELECT pg_notify(?, ?)', [SIGNING_KEYS_CHANNEL, '']);
+    return result;
+  });
+
+/** Makes the next key ahead of its time; it signs once every service has had a day to fetch it. */
+export const rotate = (
+  ctx: Context,
+  alg: SigningAlgorithm = 'ES256',
+): Promise<{ outcome: 'rotated'; kid: string } | { outcome: 'next-exists'; kid: string }> =>
+  locked(ctx, async (tx, stored) => {
+    const all = stored.filter((row) => row.alg === alg);
+    const next = all.find((row) => signingKeyState(row, all, tx.now()) === 'next');
+    if (next !== undefined) return { outcome: 'next-exists', kid: next.kid } as const;
+    const kid = await create(tx, alg);
+    await audit.record(tx, 'signing-key-rotated', { detail: { kid } });
+    return { outcome: 'rotated', kid } as const;
+  });
+
+/** Ends a key at once (it was stolen): it is published no more, its tokens fail, and the next key signs. */
+export const revoke = (
+  ctx: Context,
+  kid: string,
+): Promise<{ outcome: 'revoked' } | { outcome: 'unchanged' } | { outcome: 'unknown' }> =>
+  locked(ctx, async (tx, stored) => {
+    const key = stored.find((row) => row.kid === kid);
+    if (key === undefined) return { outcome: 'unknown' } as const;
+    if (key.revokedAt !== null) return { outcome: 'unchanged' } as const;
+    await tx.db('signing_keys').where({ kid }).update({ revoked_at: tx.now() });
+    const left = stored.filter((row) => row.alg === key.alg && row.kid !== kid && row.revokedAt === null);
+    if (left.length === 0) await create(tx, key.alg);
+    await audit.record(tx, 'signing-key-revoked', { detail: { kid } });
+    return { outcome: 'revoked' } as const;
+  });
+
+/** The keys with their states, without anything secret. */
+export const list = async (
+  ctx: Context,
+): Promise<{ kid: string; alg: SigningAlgorithm; state: SigningKeyState; createdAt: Date }[]> => {
+  const stored = await rows(ctx);
+  return stored
+    .map((row) => ({
+      kid: row.kid,
+      alg: row.alg,
+      state: signingKeyState(
+        row,
+        stored.filter(({ alg }) => alg === row.alg),
+        ctx.now(),
+      ),
+      createdAt: row.createdAt,
+    }))
+    .sort((one, other) => one.createdAt.getTime() - other.createdAt.getTime());
 };

@@ -23,6 +23,8 @@ export type Town = {
     readonly feedback: string;
     readonly ombuds: string;
   };
+  /** Hours between opening a recovery and the first moment of its code, by what the clerk has seen. */
+  readonly recoveryWaitHours?: { readonly eid: number; readonly card: number; readonly other: number };
   readonly organisations: readonly Organisation[];
 };
 
@@ -100,6 +102,8 @@ export type Registration = {
   readonly resource?: Resource;
   /** Exact origins of single-page apps. */
   readonly corsOrigins: readonly string[];
+  /** The administrators' command line, built in: for accounts of staff only. No town's file can say so. */
+  readonly staff?: true;
   /** E-mail addresses of the people who answer for the service. */
   readonly contacts: readonly string[];
 };

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import type { KeyRing } from '../keys/key-ring.ts';
 import type { LogLevel } from './log.ts';
@@ -21,6 +21,8 @@ export type Config = {
   readonly keyRing: KeyRing;
   /** Where Prometheus collects; nobody else may reach it. */
   readonly metrics?: { readonly host: string; readonly port: number };
+  /** Where the audit's checkpoints go; the log if nothing is set. */
+  readonly auditCheckpoints?: { readonly file: string } | { readonly host: string; readonly port: number };
   readonly logLevel: LogLevel;
 };
 
@@ -75,6 +77,7 @@ export const readConfig = (
   const mtlsOrigin = readMtlsOrigin(env['MTLS_ORIGIN'], issuer, fault);
   const keyRing = readKeyRing(env, parseKeyRing, files, fault);
   const metrics = readMetrics(env, port, fault);
+  const auditCheckpoints = readCheckpoints(env['AUDIT_CHECKPOINTS'], fault);
   const logLevel = LOG_LEVELS.find((level) => level === (given(env['LOG_LEVEL']) ?? 'info'));
   if (logLevel === undefined) fault(`LOG_LEVEL is not a level: set one of ${LOG_LEVELS.join(', ')}, or leave it out.`);
   if (
@@ -103,6 +106,7 @@ export const readConfig = (
     ...(mtlsOrigin !== undefined && { mtlsOrigin }),
     keyRing,
     ...(metrics !== undefined && { metrics }),
+    ...(auditCheckpoints !== undefined && { auditCheckpoints }),
     logLevel,
   });
 };
@@ -159,6 +163,19 @@ const readHost = (value: string | undefined, fault: Fault): string | undefined =
     : fault(
         'HOST is not an IP address to listen on: set one, like 127.0.0.1 or 0.0.0.0, or leave it out for 127.0.0.1.',
       );
+};
+
+const SYSLOG_PORT = 514;
+
+const readCheckpoints = (value: string | undefined, fault: Fault): Config['auditCheckpoints'] => {
+  const text = given(value);
+  if (text === undefined) return undefined;
+  if (isAbsolute(text)) return { file: text };
+  if (text.startsWith('syslog://') && URL.canParse(text)) {
+    const { hostname, port } = new URL(text);
+    if (hostname !== '') return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || SYSLOG_PORT) };
+  }
+  return fault('AUDIT_CHECKPOINTS is neither the absolute path of a file nor like syslog://host:514.');
 };
 
 const readMetrics = (env: Environment, port: number | undefined, fault: Fault): Config['metrics'] => {

@@ -6,6 +6,8 @@ type Mail = { readonly to: string; readonly subject: string; readonly text: stri
 export type Mailer = {
   /** Resolves once the mail server has taken the mail; throws the SMTP library's error otherwise (`code` says which). */
   send(mail: Mail): Promise<void>;
+  /** Whether the mail server answers and takes our name and password; rejects otherwise. */
+  check(): Promise<void>;
   close(): void;
 };
 
@@ -59,6 +61,9 @@ export const createMailer = (smtpUrl: string, from: Sender): Mailer => {
         // RFC 3834 §5: no out-of-office answers to automatic mail.
         headers: { 'Auto-Submitted': 'auto-generated' },
       });
+    },
+    async check() {
+      await transport.verify();
     },
     close() {
       transport.close();

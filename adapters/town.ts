@@ -3,14 +3,17 @@ import { basename, dirname, join } from 'node:path';
 import { Ajv, type ValidateFunction } from 'ajv';
 import type { ClaimUse, Registration, Text, TlsSubject, Town } from '../accounts/town.ts';
 import { checkService, checkTown, type TownOptions } from './town-rules.ts';
-import { checkSchema, readSource, type TownFault, type TownSource } from './town-source.ts';
+import { checkSchema, readSource, type TownFault, TownSource } from './town-source.ts';
 
 export type { TownFault } from './town-source.ts';
 
 /** A town with its services, or everything that is wrong with their files. */
 export type LoadedTown = { town: Town; registrations: Registration[] } | { faults: TownFault[] };
 
-type TownFile = Omit<Town, 'municipalityKey'> & { municipality_key: string };
+type TownFile = Omit<Town, 'municipalityKey' | 'recoveryWaitHours'> & {
+  municipality_key: string;
+  recovery_wait_hours?: NonNullable<Town['recoveryWaitHours']>;
+};
 type ServiceFile = {
   client_id: string;
   organisation: string;
@@ -79,6 +82,31 @@ export const loadTown = (path: string, options: TownOptions = { localhost: false
   return { town, registrations };
 };
 
+/**
+ * Checks the texts of service files against a town that is in force, by the same rules as `loadTown`.
+ * @param files names (`portal.yaml`) and texts
+ */
+export const readServices = (
+  town: Town,
+  files: readonly { readonly name: string; readonly text: string }[],
+  options: TownOptions = { localhost: false },
+): { registrations: Registration[] } | { faults: TownFault[] } => {
+  const check = validators();
+  const faults: TownFault[] = [];
+  const registrations: Registration[] = [];
+  for (const { name, text } of files) {
+    const source = new TownSource(name, text);
+    const registration = readService(source, check.service, town, options);
+    if (registration !== undefined) {
+      if (registrations.some(({ clientId }) => clientId.toLowerCase() === registration.clientId.toLowerCase()))
+        source.fault(['client_id'], `the client_id ${registration.clientId} is taken`);
+      registrations.push(registration);
+    }
+    faults.push(...source.faults);
+  }
+  return faults.length > 0 ? { faults } : { registrations };
+};
+
 /** One line for a terminal: `file:line:column: reason. Right would be: example`. */
 export const formatTownFault = ({ file, line, column, reason, example }: TownFault): string =>
   `${file}:${line}:${column}: ${reason}${example === undefined ? '' : `. Right would be: ${example}`}`;
@@ -106,8 +134,8 @@ const serviceFiles = (townFile: string): string[] => {
 const readTown = (source: TownSource, validate: ValidateFunction): Town | undefined => {
   const value = source.value();
   if (source.faults.length > 0 || !checkSchema(source, validate, value)) return undefined;
-  const { municipality_key: municipalityKey, ...rest } = value as TownFile;
-  const town: Town = { ...rest, municipalityKey };
+  const { municipality_key: municipalityKey, recovery_wait_hours: recoveryWaitHours, ...rest } = value as TownFile;
+  const town: Town = { ...rest, municipalityKey, ...(recoveryWaitHours !== undefined && { recoveryWaitHours }) };
   checkTown(source, town);
   return town;
 };

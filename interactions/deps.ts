@@ -5,6 +5,7 @@ import type { Context } from '../accounts/context.ts';
 import type { AccountId, ClientId } from '../accounts/ids.ts';
 import type { RelyingParty } from '../accounts/passkeys.ts';
 import type { PasswordHashing } from '../accounts/passwords.ts';
+import type { ServiceSession } from '../accounts/sessions.ts';
 import type { Registration, Town } from '../accounts/town.ts';
 import type { FleetingStore } from '../adapters/oidc-store.ts';
 import type { Sources } from './identity/sources.ts';
@@ -26,6 +27,8 @@ export type PageDeps = {
   readonly registrations: () => Promise<readonly Registration[]>;
   /** Withdraws what a service was allowed, ends its tokens and tells it. */
   readonly withdraw: (account: AccountId, clientId: ClientId) => Promise<{ outcome: 'withdrawn' | 'unknown' }>;
+  /** The services that have a session with a citizen now. */
+  readonly servicesOf: (account: AccountId) => Promise<readonly ServiceSession[]>;
   /** Only in the sandbox. */
   readonly sandbox?: { readonly inboxUrl: string };
   /** The citizen's network address, behind trusted proxies too. */

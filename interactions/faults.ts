@@ -1,5 +1,6 @@
 import { type Language, textsIn } from './language.ts';
 import type { Fault } from './progress.ts';
+import { dayAndTime, letterTextsIn } from './texts/letters.ts';
 
 /** Citizens of a German town read German clocks, wherever the server stands. */
 const TIME_ZONE = 'Europe/Berlin';
@@ -15,6 +16,7 @@ const timeOfDay = (at: Date, language: Language): string =>
 /** A mistake in the words of a language: what is wrong and what to do. */
 export const faultText = (fault: Fault, language: Language): string => {
   const t = textsIn(language);
+  const letters = letterTextsIn(language);
   const until = (): string => {
     // Rounded up: at the time told, the wait must be over.
     const at = new Date(fault.until ?? 0);
@@ -75,5 +77,19 @@ export const faultText = (fault: Fault, language: Language): string => {
       return t.identity.faults[fault.identity ?? 'failed'];
     case 'consent-changed':
       return t.consent.changed;
+    case 'staff-only':
+      return letters.staff.citizen;
+    case 'letter-code-mistyped':
+      return letters.code.mistyped;
+    case 'letter-code-wrong':
+      return letters.code.wrong;
+    case 'letter-code-over':
+      return letters.code.over;
+    case 'letter-code-early':
+      return letters.code.tooEarly(dayAndTime(new Date(fault.until ?? 0), language));
+    case 'letter-code-wait':
+      return letters.code.wait(until());
+    case 'letter-expired':
+      return letters.code.expired;
   }
 };

@@ -98,14 +98,14 @@ type ButtonKind = 'primary' | 'secondary' | 'tertiary';
 export const submit = (label: string, kind: ButtonKind = 'primary', block = true): Html =>
   html`<button type="submit" class="kern-btn kern-btn--${kind} ${block && 'ss-btn--wide'}"><span class="kern-label">${label}</span></button>`;
 
-/** A form of an interaction: posts to `/interaction/:uid/:action` with its token. */
+/** A form of an interaction (or of another place, `base`): posts to `/interaction/:uid/:action` with its token. */
 export const form = (
-  target: { readonly uid: string; readonly token: string },
+  target: { readonly uid: string; readonly token: string; readonly base?: string },
   action: string,
   content: Fragment,
   attributes: Fragment = null,
 ): Html =>
-  html`<form method="post" action="/interaction/${target.uid}/${action}" class="ss-form" novalidate${attributes}>
+  html`<form method="post" action="${target.base ?? '/interaction'}/${target.uid}/${action}" class="ss-form" novalidate${attributes}>
     <input type="hidden" name="token" value="${target.token}">
     ${content}
   </form>`;

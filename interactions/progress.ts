@@ -75,7 +75,14 @@ type FaultCode =
   | 'family-name-missing'
   | 'birthdate-invalid'
   | 'identity'
-  | 'consent-changed';
+  | 'consent-changed'
+  | 'staff-only'
+  | 'letter-code-mistyped'
+  | 'letter-code-wrong'
+  | 'letter-code-over'
+  | 'letter-code-early'
+  | 'letter-code-wait'
+  | 'letter-expired';
 
 /** What the last form left for the page after it: mistakes, a good word, and what was typed (never a secret). */
 export type Flash = {

@@ -9,6 +9,7 @@ import * as exchanges from './identity/exchanges.ts';
 import * as identity from './identity/identity.ts';
 import { exchangeRoutes } from './identity/routes.ts';
 import { settle } from './identity/settle.ts';
+import { registerLetterPages } from './letter-pages.ts';
 import type { StepName } from './next-step.ts';
 import * as progresses from './progress.ts';
 import { startPage } from './start.view.ts';
@@ -149,6 +150,8 @@ export const createPages = (deps: PageDeps): Koa.Middleware => {
   pages.post('/interaction/:uid/:action', (ctx, { uid = '', action = '' }, form) =>
     withVisit(ctx, uid, (visit) => answerForm(visit, action, form)),
   );
+
+  registerLetterPages(pages, deps);
 
   return pages.middleware;
 };

@@ -168,7 +168,9 @@ export const open = async (
   const id = accountOf(interaction, progress);
   const domain: Context = { ...system, actor: { kind: 'citizen', ...(id !== undefined && { account: id }) } };
   const found = id && (await accounts.load(domain, id));
-  const account = found?.status === 'active' ? found : undefined;
+  // Staff and citizens never mix: to the one's client the other's account does not exist.
+  const kind = registration.staff === true ? 'staff' : 'citizen';
+  const account = found?.status === 'active' && found.kind === kind ? found : undefined;
   // Locked or closed meanwhile: what was proven counts no longer. A session's own interaction cannot go on without it.
   if (id !== undefined && account === undefined && interaction.prompt.name !== 'login')
     return { outcome: 'refused', shell, error: expired('the account of this session is not active') };

@@ -1,5 +1,15 @@
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import {
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  hkdfSync,
+  type KeyObject,
+  sign,
+  timingSafeEqual,
+  verify,
+} from 'node:crypto';
 import type { KeyRing } from './key-ring.ts';
+import { accountOfSubject, subjectOf } from './pseudonyms.ts';
 import { type DataKey, openWith, rewrapDataKey, sealWith, unwrapDataKey, wrapNewDataKey } from './seal.ts';
 
 export type { DataKey } from './seal.ts';
@@ -26,9 +36,15 @@ export type Keys = {
   index(kind: string, value: string): Buffer;
   /** The pairwise subject of an account in a sector (OpenID Connect Core §8.1): 43 characters of base64url. */
   subject(sector: string, account: string): string;
+  /** The account id in a subject of that sector; undefined for anything that is none. */
+  accountOf(sector: string, subject: string): string | undefined;
   /** The pepper for password hashes; the current one, or an older version. Throws if that version is not in the ring. */
   pepper(version?: number): { version: number; secret: Buffer };
   readonly cookieKeys: readonly Buffer[];
+  /** Signs a checkpoint of the audit (Ed25519); the key is derived from the current key-encryption key. */
+  signCheckpoint(text: string): { version: number; signature: string };
+  /** Whether a checkpoint was signed by that version's key; false if the version is not in the ring. */
+  checkCheckpoint(version: number, text: string, signature: string): boolean;
   /** The CSRF token of a form whose owner (browser, interaction) is `id`. */
   formToken(id: string): string;
   /** Whether the token was made for `id` by any cookie key; takes the same time for every wrong token. */
@@ -49,6 +65,16 @@ const hmac = (key: Buffer, ...parts: (Buffer | string)[]): Buffer => {
 
 const derive = (key: Buffer, info: string): Buffer =>
   Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), `stadtschluessel ${info}`, 32));
+
+/** RFC 8410 §7: the envelope of an Ed25519 private key of 32 bytes. */
+const ED25519_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+const checkpointKey = (keyEncryptionKey: Buffer): KeyObject =>
+  createPrivateKey({
+    key: Buffer.concat([ED25519_PREFIX, derive(keyEncryptionKey, 'audit checkpoints')]),
+    format: 'der',
+    type: 'pkcs8',
+  });
 
 /** Binds the operations to the keys of a ring. */
 export const createKeys = (ring: KeyRing): Keys => {
@@ -98,13 +124,25 @@ export const createKeys = (ring: KeyRing): Keys => {
       return openWith(key, ['shared', purpose, id], sealed.subarray(4));
     },
     index: (kind, value) => hmac(ring.index, kind, value),
-    subject: (sector, account) => hmac(ring.pseudonym, sector, account).toString('base64url'),
+    subject: (sector, account) => subjectOf(ring.pseudonym, sector, account),
+    accountOf: (sector, subject) => accountOfSubject(ring.pseudonym, sector, subject),
     pepper(version = ring.pepper.current) {
       const secret = ring.pepper.versions.get(version);
       if (secret === undefined) throw new Error(`pepper ${version} is not in the key ring`);
       return { version, secret };
     },
     cookieKeys: ring.cookies,
+    signCheckpoint(text) {
+      const version = ring.keyEncryption.current;
+      const signature = sign(null, Buffer.from(text), checkpointKey(keyEncryptionKey(version))).toString('base64url');
+      return { version, signature };
+    },
+    checkCheckpoint(version, text, signature) {
+      const key = ring.keyEncryption.versions.get(version);
+      if (key === undefined) return false;
+      const publicKey = createPublicKey(checkpointKey(key));
+      return verify(null, Buffer.from(text), publicKey, Buffer.from(signature, 'base64url'));
+    },
     formToken: (id) => hmac(formKey, id).toString('base64url'),
     checkFormToken(id, token) {
       const given = Buffer.from(token, 'utf8');

@@ -7,8 +7,10 @@ import type { Context } from '../accounts/context.ts';
 import type { Ending } from '../accounts/deletion.ts';
 import * as keyRotation from '../accounts/key-rotation.ts';
 import type { PasswordHashing } from '../accounts/passwords.ts';
+import { WAIT_HOURS } from '../accounts/recoveries.ts';
 import { enforceRetention } from '../accounts/retention.ts';
 import type { Town } from '../accounts/town.ts';
+import type { CheckpointTarget } from '../adapters/checkpoints.ts';
 import { inRequest } from '../adapters/log.ts';
 import type { Mailer } from '../adapters/mail.ts';
 import { createPostgresStore } from '../adapters/oidc-store-postgres.ts';
@@ -16,6 +18,8 @@ import { listen, type Postgres } from '../adapters/postgres.ts';
 import { createPages } from '../interactions/routes.ts';
 import { dormancyText } from '../interactions/texts/privacy-mails.ts';
 import type { Keys } from '../keys/keys.ts';
+import { createAdminApi } from './admin-api/api.ts';
+import { AuditKeeper } from './audit-keeper.ts';
 import { available } from './availability.ts';
 import { repeat } from './background.ts';
 import { accountReader } from './claims.ts';
@@ -36,6 +40,7 @@ import { Registrations } from './registrations.ts';
 import { requestId } from './request-id.ts';
 import { deliverSecurityEvents } from './security-events.ts';
 import { refuseFutureProofs } from './security-profile.ts';
+import { servicesOf } from './service-sessions.ts';
 import { createSources, endStaffSessions, type SourceSettings } from './sources.ts';
 import { providerAdapter } from './storage.ts';
 import { withdrawal } from './withdrawal.ts';
@@ -62,6 +67,8 @@ export type AppDeps = {
   town: Town;
   hashing: PasswordHashing;
   mailer: Mailer;
+  /** Where the checkpoints of the audit are kept; without one they are lines of the log. */
+  checkpoints?: CheckpointTarget;
   log: Logger;
   now?: () => Date;
   /** Answers what proxies and monitoring ask. */
@@ -145,7 +152,9 @@ export async function createApp(deps: AppDeps): Promise<App> {
     await store.purgeExpired(PURGE_BATCH);
     await enforceRetention(context(), { text: dormancyText({ town, issuer }), ending });
   });
-  const tasks = [notices, logouts, events, rotation, signing, registered, purge];
+  const keeper = new AuditKeeper(context, deps.checkpoints, log);
+  const auditing = repeat('audit', SECOND, log, () => keeper.turn());
+  const tasks = [notices, logouts, events, rotation, signing, registered, purge, auditing];
   await current.refresh();
   const listening = await listen(deps.databaseUrl, ['registrations', 'signing_keys'], (channel) => {
     if (channel === 'registrations') registered.wake();
@@ -164,6 +173,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     issuer,
     rp: { id: issuer.hostname, origin: issuer.origin, name: town.name.de },
     registration: async (clientId) => registrations.find(clientId),
+    servicesOf: (account) => servicesOf(store, account),
     registrations: async () => registrations.all(),
     withdraw: withdrawal({ context, registrations, store, wake: () => logouts.wake() }),
     clientAddress: (ctx) => String(ctx.state.address),
@@ -184,6 +194,19 @@ export async function createApp(deps: AppDeps): Promise<App> {
     log[error.expose || error.code === 'ECONNRESET' ? 'debug' : 'error']({ err: error }, 'request failed'),
   );
   koa.use(errors.boundary);
+  koa.use(
+    createAdminApi({
+      issuer,
+      town,
+      provider: () => current.instance,
+      context,
+      keeper,
+      servicesOf: (account) => servicesOf(store, account),
+      recoveryWaits: town.recoveryWaitHours ?? WAIT_HOURS,
+      tryMail: () => deps.mailer.check(),
+      localhost: deps.sandbox !== undefined,
+    }),
+  );
   koa.use(pages);
   koa.use(postToGet);
   koa.use(async (ctx) => {

@@ -36,6 +36,10 @@ export const findAccount =
     const id = parseAccountId(subject);
     const row = id === undefined ? null : await read(id);
     if (id === undefined || row?.status !== 'active') return undefined;
+    // Staff and citizens never mix: to the one's client the other's account does not exist.
+    const { client } = ctx.oidc;
+    const kind = registrations.find(client?.clientId ?? '')?.staff === true ? 'staff' : 'citizen';
+    if (client !== undefined && row.kind !== kind) return undefined;
     return {
       accountId: id,
       async claims(use) {

@@ -6,6 +6,7 @@ import type { Context } from '../accounts/context.ts';
 import { Secret } from '../accounts/secret.ts';
 import type { Town } from '../accounts/town.ts';
 import type { Keys } from '../keys/keys.ts';
+import { STAFF_CLIENT_ID, STAFF_REFRESH_TOKEN_SECONDS } from './admin-api/staff-client.ts';
 import { findAccount, isActive, type ReadAccount } from './claims.ts';
 import { EXTRA_CLIENT_METADATA } from './client-metadata.ts';
 import { cookieSigning } from './cookie-signing.ts';
@@ -90,7 +91,8 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     routes: { userinfo: '/userinfo' },
 
     responseTypes: ['code'],
-    subjectTypes: ['pairwise'],
+    // Public subjects for the administrators' command line alone (staff-client.ts).
+    subjectTypes: ['pairwise', 'public'],
     // Called without a context for logout tokens: it may depend on nothing but account and client.
     pairwiseIdentifier: (_ctx, account, client) => keys.subject(sectorOf(client), account),
     // Our own name for an organisation is not fetched; one that a client brought along is.
@@ -113,15 +115,19 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       ui_locales_supported: parts.town.languages,
       op_policy_uri: parts.town.pages.privacy,
       ...(parts.mtlsOrigin !== undefined && { mtls_endpoint_aliases: endpointAliases(parts.mtlsOrigin) }),
+      subject_types_supported: ['pairwise'],
     },
 
     clientDefaults: parts.openRegistration ? trialDefaults(issuer) : defaultAlgorithms('ES256'),
     extraClientMetadata: {
       properties: [...EXTRA_CLIENT_METADATA],
       // With a context, the client describes itself: what only a registration of the town may say, it may not.
-      validator(ctx, name, value) {
+      validator(ctx, name, value, metadata) {
         if (ctx !== undefined && value !== undefined) {
           throw new errors.InvalidClientMetadata(`${name} cannot be registered`);
+        }
+        if (metadata['subject_type'] === 'public' && metadata.client_id !== STAFF_CLIENT_ID) {
+          throw new errors.InvalidClientMetadata('subject_type must be pairwise');
         }
       },
     },
@@ -179,7 +185,9 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
         (ctx.oidc.client !== undefined && refreshes(ctx.oidc.client) ? REFRESH_TOKEN_SECONDS : SESSION_MAX_SECONDS) +
         HOUR,
       // Absolute: a rotated token never lives longer than the one it replaces.
-      RefreshToken: (ctx) => ctx.oidc?.entities.RotatedRefreshToken?.remainingTTL ?? REFRESH_TOKEN_SECONDS,
+      RefreshToken: (ctx, _token, client) =>
+        ctx.oidc?.entities.RotatedRefreshToken?.remainingTTL ??
+        (client.clientId === STAFF_CLIENT_ID ? STAFF_REFRESH_TOKEN_SECONDS : REFRESH_TOKEN_SECONDS),
     },
     issueRefreshToken: async (_ctx, client) => {
       const issued = client.grantTypeAllowed('refresh_token') && refreshes(client);
@@ -219,7 +227,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       dPoP: { enabled: true },
       ...(parts.openRegistration && registrationFeatures),
       clientCredentials: { enabled: true },
-      resourceIndicators: resourceIndicators(registrations),
+      resourceIndicators: resourceIndicators(registrations, issuer),
     },
     fetch: outboundFetch(parts.allowPrivateAddresses),
     fetchResponseBodyLimits: { jwks_uri: 64 * 1024, sector_identifier_uri: 64 * 1024 },

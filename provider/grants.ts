@@ -4,6 +4,7 @@ import * as consents from '../accounts/consents.ts';
 import type { Context } from '../accounts/context.ts';
 import { noteUse } from '../accounts/dormancy.ts';
 import { parseAccountId, parseClientId } from '../accounts/ids.ts';
+import { STAFF_SCOPE } from './admin-api/staff-client.ts';
 import { available } from './availability.ts';
 import type { ReadAccount } from './claims.ts';
 import type { Registrations } from './registrations.ts';
@@ -51,6 +52,7 @@ export const loadExistingGrant =
     const grantId = session.grantIdFor(clientId);
     const existing = grantId === undefined ? undefined : await provider.Grant.find(grantId);
     if (
+      registration.staff !== true &&
       existing?.accountId === account &&
       covers(existing.getOIDCScopeEncountered().split(' '), scopes) &&
       covers(existing.getOIDCClaimsEncountered(), claims) &&
@@ -60,6 +62,9 @@ export const loadExistingGrant =
     }
     const grant = existing?.accountId === account ? existing : new provider.Grant({ accountId: account, clientId });
     grant.addOIDCScope(scopes.join(' '));
+    if (registration.staff === true) {
+      for (const resource of Object.keys(ctx.oidc.resourceServers ?? {})) grant.addResourceScope(resource, STAFF_SCOPE);
+    }
     if (claims.length > 0) grant.addOIDCClaims(claims);
     for (const { name, scopes: api } of resources) if (api.length > 0) grant.addResourceScope(name, api.join(' '));
     await grant.save();

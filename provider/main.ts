@@ -1,4 +1,5 @@
 import type { Context } from '../accounts/context.ts';
+import { checkpointFile, checkpointSyslog } from '../adapters/checkpoints.ts';
 import { readConfig } from '../adapters/config.ts';
 import { createHashing } from '../adapters/hashing.ts';
 import { createLog } from '../adapters/log.ts';
@@ -59,6 +60,12 @@ const app = await createApp({
   hashing,
   mailer,
   log,
+  ...(config.auditCheckpoints && {
+    checkpoints:
+      'file' in config.auditCheckpoints
+        ? checkpointFile(config.auditCheckpoints.file)
+        : checkpointSyslog(config.auditCheckpoints.host, config.auditCheckpoints.port, () => new Date()),
+  }),
   health,
   ...(metrics && { metrics }),
 });

@@ -3,6 +3,7 @@ import type { Context } from '../accounts/context.ts';
 import * as dynamicClients from '../accounts/dynamic-clients.ts';
 import { parseClientId } from '../accounts/ids.ts';
 import type { Registration, Resource } from '../accounts/town.ts';
+import { STAFF_CLIENT_ID, staffMetadata, staffRegistration } from './admin-api/staff-client.ts';
 import { type ClientMetadata, clientMetadata } from './client-metadata.ts';
 import { trialRegistration } from './dynamic-registration.ts';
 
@@ -49,6 +50,7 @@ export class Registrations {
 
   /** A registration in force; of a client that registered itself only after `lookUp`, which every request does first. */
   find(clientId: string): Registration | undefined {
+    if (clientId === STAFF_CLIENT_ID) return staffRegistration;
     return (this.#entries.get(clientId) ?? this.#trials.get(clientId))?.registration;
   }
 
@@ -68,7 +70,7 @@ export class Registrations {
   }
 
   metadata(clientId: string): ClientMetadata | undefined {
-    return this.#entries.get(clientId)?.metadata;
+    return clientId === STAFF_CLIENT_ID ? staffMetadata : this.#entries.get(clientId)?.metadata;
   }
 
   /** Whether a service is registered whose software can check nothing but RS256. */

@@ -44,6 +44,7 @@ test('a citizen registers with e-mail and password and is found again however th
   t.deepEqual(await accounts.load(ctx, account), {
     id: account,
     status: 'active',
+    kind: 'citizen',
     language: 'de',
     email: emailOf('Erika.Mustermann@Beispiel.example'),
     kennung: registered.kennung,

@@ -15,10 +15,14 @@ import { type AccountId, type ClientId, parseClientId } from '../accounts/ids.ts
 import * as letters from '../accounts/letters.ts';
 import * as logoutNotices from '../accounts/logout-notices.ts';
 import * as notices from '../accounts/notices.ts';
+import * as recoveries from '../accounts/recoveries.ts';
 import { enforceRetention, RETENTION } from '../accounts/retention.ts';
 import * as securityEvents from '../accounts/security-events.ts';
 import { createPostgresStore } from '../adapters/oidc-store-postgres.ts';
+import { citizenLetters } from '../interactions/citizen-letters.ts';
 import { type Domain, emailOf, everythingStored, openDomain, registrationOf, TOWN } from './harness/domain.ts';
+import { makeMember } from './harness/staff.ts';
+import { TEST_TOWN } from './harness/town.ts';
 
 const DAY = 24 * 3600;
 const LIBRARY = parseClientId('bibliothek') as ClientId;
@@ -106,6 +110,24 @@ const EXPIRIES: Record<string, { table: string; seconds: number; make: (given: G
     make: async ({ ctx }) => {
       await ctx.db('audit').insert({ at: new Date('2026-11-21T00:00:00Z'), event: 'signed-out', actor: '{}' });
     },
+  },
+  recoveries: {
+    table: 'recoveries',
+    seconds: 731 * DAY,
+    make: async ({ ctx }) => {
+      const by = await makeMember(ctx, ['chief']);
+      const account = await register(ctx);
+      const wanted = { account, reason: 'other', ticket: 'T', evidence: 'passport' } as const;
+      const mails = citizenLetters(TEST_TOWN, new URL('https://login.example'));
+      const opened = await recoveries.open(ctx, by.id, wanted, recoveries.WAIT_HOURS, mails);
+      if (opened.outcome !== 'opened') throw new Error(opened.outcome);
+      await recoveries.stopBy(ctx, by.id, opened.recovery.number, 'cancelled', mails);
+    },
+  },
+  letterCodes: {
+    table: 'letter_codes',
+    seconds: (3 + 90) * DAY,
+    make: async ({ ctx }) => void (await makeMember(ctx, ['chief'])),
   },
   tombstones: {
     table: 'tombstones',

@@ -15,8 +15,11 @@ type CeremonyForm = {
 };
 
 /** The button that starts a WebAuthn ceremony. Hidden until the script knows that the browser can do it. */
-export const ceremonyForm = (visit: Visit, spec: CeremonyForm): Html =>
-  html`<div data-passkey="${spec.purpose}" data-options="/interaction/${visit.uid}/${spec.action}-options" data-aborted="${spec.aborted}" hidden>
+export const ceremonyForm = (
+  visit: Pick<Visit, 'uid' | 'token'> & { readonly base?: string },
+  spec: CeremonyForm,
+): Html =>
+  html`<div data-passkey="${spec.purpose}" data-options="${visit.base ?? '/interaction'}/${visit.uid}/${spec.action}-options" data-aborted="${spec.aborted}" hidden>
     ${spec.before}
     ${form(
       visit,

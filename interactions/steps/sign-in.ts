@@ -1,3 +1,4 @@
+import * as accounts from '../../accounts/accounts.ts';
 import * as passkeys from '../../accounts/passkeys.ts';
 import * as passwords from '../../accounts/passwords.ts';
 import { Secret } from '../../accounts/secret.ts';
@@ -38,7 +39,10 @@ const proven = (
   }
 };
 
+const staffOnly = faulty([{ code: 'staff-only' }]);
+
 const signIn = async (visit: Visit, form: Form): Promise<Outcome> => {
+  if (visit.registration.staff === true) return staffOnly;
   const identifier = form.text('identifier').trim();
   const password = form.text('password');
   const missing: Fault[] = [];
@@ -68,6 +72,12 @@ const passkey = async (visit: Visit, form: Form): Promise<Outcome> => {
   if (ceremony === undefined) return faulty([wrong]);
   const response = ceremonies.parseResponse(form.text('response'));
   const result = await passkeys.verify(visit.domain, visit.deps.rp, ceremony.challenge, response);
+  // Told here; that the other kind of account does not count is decided anew with every request (visit.ts).
+  if (result.outcome === 'proven') {
+    const account = await accounts.load(visit.domain, result.account);
+    if (visit.registration.staff === true && account?.kind !== 'staff') return staffOnly;
+    if (visit.registration.staff !== true && account?.kind === 'staff') return faulty([wrong]);
+  }
   return proven(visit, result, PASSKEY_AMR, { wrong, wait: { code: 'sign-in-wait' } }, '');
 };
 
@@ -80,7 +90,10 @@ export const step: Step = {
     passkey: { fields: ['ceremony', 'response'], handle: passkey },
     register: {
       fields: [],
-      handle: async () => ({ go: 'on', apply: (progress) => ({ ...progress, path: 'register' }) }),
+      handle: async (visit) =>
+        visit.registration.staff === true
+          ? staffOnly
+          : { go: 'on', apply: (progress) => ({ ...progress, path: 'register' }) },
     },
   },
 };

@@ -1,12 +1,27 @@
 import { field, form, submit } from '../form.view.ts';
 import { html } from '../html.ts';
 import { sourceButtons } from '../identity/buttons.view.ts';
+import { letterTextsIn } from '../texts/letters.ts';
 import type { Visit } from '../visit.ts';
 import { stepPage } from './page.view.ts';
 import { ceremonyForm } from './passkey.view.ts';
 
+/** For staff: their passkey and nothing else. */
+const staffView = (visit: Visit): string => {
+  const { staff } = letterTextsIn(visit.shell.language);
+  const t = visit.t.signIn;
+  return stepPage(visit, {
+    title: staff.title,
+    scripts: ['page.js', 'passkey.js'],
+    body: html`<p class="kern-body">${staff.lead}</p>
+    ${ceremonyForm(visit, { purpose: 'sign-in', action: 'passkey', label: t.passkey, aborted: t.passkeyAborted, kind: 'primary' })}
+    <p class="kern-body kern-body--muted" data-without-passkey>${staff.without}</p>`,
+  });
+};
+
 /** The one page to sign in on: identifier and password, passkey, or a new account. */
 export const view = (visit: Visit): string => {
+  if (visit.registration.staff === true) return staffView(visit);
   const t = visit.t.signIn;
   const hint = visit.interaction.params['login_hint'];
   return stepPage(visit, {

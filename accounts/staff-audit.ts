@@ -1,0 +1,31 @@
+/** What is recorded of the doings of staff: who, what, which recovery, why; never a citizen's service. */
+export type StaffAuditDetails = {
+  'staff-bootstrapped': { staff: string; alarmed: number };
+  'staff-invited': { staff: string; roles: readonly string[] };
+  'staff-joined': { staff: string };
+  'staff-role-granted': { staff: string; role: string };
+  'staff-role-revoked': { staff: string; role: string };
+  'staff-ended': { staff: string };
+  'account-searched': { by: 'kennung' | 'email' | 'pseudonym'; found: boolean };
+  'account-viewed': Record<string, never>;
+  'account-created': { evidence: string; ticket: string };
+  'account-activated': { credential: 'password' | 'passkey' };
+  'account-locked': { reason: string; ticket: string };
+  'account-unlocked': { reason: string; ticket: string };
+  'account-closed-by-staff': { reason: string; ticket: string };
+  'recovery-opened': { recovery: string; evidence: string; reason: string; ticket: string };
+  'recovery-approved': { recovery: string; delivery: 'hand' | 'post' };
+  'recovery-letter-renewed': { recovery: string; delivery: 'hand' | 'post' };
+  'recovery-rejected': { recovery: string };
+  'recovery-cancelled': { recovery: string };
+  'recovery-stopped': { recovery: string };
+  'recovery-expired': { recovery: string };
+  'recovery-redeemed': { recovery: string; credential: 'password' | 'passkey' };
+  'recovery-viewed': { recovery: string };
+  'signing-key-rotated': { kid: string };
+  'signing-key-revoked': { kid: string };
+  'notices-retried': { count: number };
+  'audit-searched': { filter: readonly string[] };
+  'audit-exported': { rows: number };
+  'audit-verified': { faults: number };
+};

@@ -1,0 +1,133 @@
+import { connect } from 'node:tls';
+import * as chain from '../../accounts/audit-chain.ts';
+import type { Context } from '../../accounts/context.ts';
+import * as signingKeys from '../../accounts/signing-keys.ts';
+import type { AdminDeps } from './verb.ts';
+
+/** One thing that was looked at. `code` is a text of the command line, which says what to do. */
+export type Finding = {
+  readonly check: 'database' | 'clock' | 'mail' | 'keys' | 'outbox' | 'audit' | 'checkpoints' | 'certificate';
+  readonly state: 'good' | 'warning' | 'bad';
+  readonly code: string;
+  readonly value?: string;
+};
+
+const MAX_SKEW_MS = 2000;
+const OUTBOX_MINUTES = 15;
+const CHECKPOINT_MINUTES = 5;
+const CERTIFICATE_DAYS = 14;
+const TLS_TIMEOUT_MS = 5000;
+const OLDEST_POSTGRES = 150_000;
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+const good = (check: Finding['check'], value?: string): Finding => ({
+  check,
+  state: 'good',
+  code: `${check}-good`,
+  ...(value !== undefined && { value }),
+});
+
+const database = async (ctx: Context): Promise<Finding[]> => {
+  const before = Date.now();
+  const { rows } = await ctx.db.raw(
+    "SELECT clock_timestamp() AS now, current_setting('server_version') AS version, current_setting('server_version_num')::integer AS number",
+  );
+  const { now, version, number } = rows[0];
+  const skew = Math.abs((now as Date).getTime() - (before + Date.now()) / 2);
+  return [
+    number < OLDEST_POSTGRES
+      ? { check: 'database', state: 'bad', code: 'database-old', value: version }
+      : good('database', `PostgreSQL ${version}`),
+    skew > MAX_SKEW_MS
+      ? { check: 'clock', state: 'bad', code: 'clock-skew', value: `${Math.round(skew)} ms` }
+      : good('clock', `${Math.round(skew)} ms`),
+  ];
+};
+
+const mail = async (deps: AdminDeps): Promise<Finding> => {
+  try {
+    await deps.tryMail();
+    return good('mail');
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    return { check: 'mail', state: 'bad', code: 'mail-away', value: typeof code === 'string' ? code : 'no answer' };
+  }
+};
+
+const keys = async (ctx: Context): Promise<Finding> => {
+  const all = await signingKeys.list(ctx);
+  const current = all.find(({ state }) => state === 'current');
+  if (current === undefined) return { check: 'keys', state: 'bad', code: 'keys-none' };
+  const days = Math.floor((ctx.now().getTime() - current.createdAt.getTime()) / DAY_MS);
+  return days > 35
+    ? { check: 'keys', state: 'warning', code: 'keys-old', value: `${days} d` }
+    : good('keys', `${current.kid.slice(0, 8)}…, ${days} d`);
+};
+
+const outbox = async (ctx: Context): Promise<Finding> => {
+  const oldest = new Date(ctx.now().getTime() - OUTBOX_MINUTES * MINUTE_MS);
+  const { rows } = await ctx.db.raw(
+    `SELECT (SELECT count(*) FROM notices WHERE created_at < ?)::integer AS mails,
+       (SELECT count(*) FROM logout_notices WHERE created_at < ?)::integer AS logouts`,
+    [oldest, oldest],
+  );
+  const { mails, logouts } = rows[0];
+  return mails + logouts > 0
+    ? { check: 'outbox', state: 'warning', code: 'outbox-late', value: `${mails} + ${logouts}` }
+    : good('outbox');
+};
+
+const auditChecks = async (ctx: Context, deps: AdminDeps): Promise<Finding[]> => {
+  const kept = await deps.keeper.kept();
+  const { links, faults } = await chain.verify(ctx, kept);
+  const last = deps.keeper.lastAt;
+  const late = last === undefined || ctx.now().getTime() - last.getTime() > CHECKPOINT_MINUTES * MINUTE_MS;
+  return [
+    faults.length > 0
+      ? { check: 'audit', state: 'bad', code: 'audit-faults', value: String(faults.length) }
+      : good('audit', `${links}`),
+    late ? { check: 'checkpoints', state: 'bad', code: 'checkpoints-late' } : good('checkpoints', last.toISOString()),
+  ];
+};
+
+/** The end of the certificate that the public address shows, as a citizen's browser sees it. */
+const certificate = (deps: AdminDeps, now: Date): Promise<Finding> =>
+  new Promise((resolve) => {
+    const { hostname, port } = deps.issuer;
+    const bad = (code: string): void =>
+      resolve({ check: 'certificate', state: 'bad', code: 'certificate-bad', value: code });
+    const socket = connect({
+      host: hostname,
+      port: Number(port || 443),
+      servername: hostname,
+      timeout: TLS_TIMEOUT_MS,
+    });
+    socket.once('secureConnect', () => {
+      const days = Math.floor((new Date(socket.getPeerCertificate().valid_to).getTime() - now.getTime()) / DAY_MS);
+      socket.end();
+      resolve(
+        days < CERTIFICATE_DAYS
+          ? { check: 'certificate', state: 'warning', code: 'certificate-ends', value: `${days} d` }
+          : good('certificate', `${days} d`),
+      );
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => bad(error.code ?? error.name));
+    socket.once('timeout', () => {
+      socket.destroy();
+      bad('ETIMEDOUT');
+    });
+  });
+
+/** Looks at everything that a running provider needs. */
+export const examine = async (ctx: Context, deps: AdminDeps): Promise<Finding[]> => {
+  const findings = await Promise.all([
+    database(ctx),
+    mail(deps),
+    keys(ctx),
+    outbox(ctx),
+    auditChecks(ctx, deps),
+    ...(deps.issuer.protocol === 'https:' ? [certificate(deps, ctx.now())] : []),
+  ]);
+  return findings.flat();
+};
