@@ -215,17 +215,22 @@ const readDatabaseUrl = (value: string | undefined, fault: Fault): string | unde
   return text;
 };
 
+/** One server, the master that Sentinel names, or a Cluster (see redis.ts). */
+const REDIS_ADDRESS =
+  /^(?<scheme>rediss?)(\+sentinel(?=:.*\/[^/]+$)|\+cluster)?:\/\/([^@/]*@)?(?<hosts>[^/?#@]+)(\/[^?#]*)?$/;
+
 const readRedisUrl = (value: string | undefined, fault: Fault): string | undefined => {
   const text = given(value);
   if (text === undefined) return undefined;
-  if (!URL.canParse(text) || !/^rediss?:$/.test(new URL(text).protocol)) {
+  const parts = REDIS_ADDRESS.exec(text)?.groups;
+  if (parts === undefined) {
     return fault(
-      'REDIS_URL is not a Redis address: set it like rediss://:PASSWORD@redis.stadt.example, or leave it out.',
+      'REDIS_URL is not a Redis address: set it like rediss://:PASSWORD@redis.stadt.example, rediss+sentinel://HOST,HOST/MASTER or rediss+cluster://HOST,HOST, or leave it out.',
     );
   }
-  const url = new URL(text);
-  if (url.protocol === 'redis:' && !isLoopbackHost(url.hostname)) {
-    return fault('REDIS_URL leads to another machine without TLS: let it begin with rediss://.');
+  const hosts = (parts['hosts'] ?? '').split(',').map((one) => one.replace(/:\d+$/, ''));
+  if (parts['scheme'] === 'redis' && !hosts.every((host) => isLoopbackHost(host))) {
+    return fault('REDIS_URL leads to another machine without TLS: let it begin with rediss.');
   }
   return text;
 };

@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import type { Keys } from '../keys/keys.ts';
 import { type ArtifactRow, keyOf, type RequestScope, type SessionRow } from './oidc-request-scope.ts';
 import { type StoredSession, withGrantOf } from './oidc-session-merge.ts';
+import type { Shelf, Shelved } from './oidc-shelf-redis.ts';
 import { type AccountReader, graceOf } from './oidc-store.ts';
 import { readingStatements } from './oidc-store-sql.ts';
 
@@ -12,19 +13,21 @@ type Row = Record<string, unknown> & { account_id: string | null; account?: unkn
 type SealedSession = { uid: Buffer; sealed: Buffer; version: number; saved_at: Date };
 
 const HANDLE_BYTES = 32;
+const FAMILY_BYTES = 4;
 
 /** Reads with everything that the request is going to ask for next, and remembers it for this request. */
 export const createReads = (
   { pool, keys, now }: { pool: Pool; keys: Keys; now: () => Date },
   reader: AccountReader | undefined,
+  shelf: Shelf | undefined,
 ) => {
   const statements = readingStatements(reader);
 
-  const query = async (name: keyof typeof statements, value: unknown): Promise<Row[]> => {
+  const query = async (name: keyof typeof statements, ...values: unknown[]): Promise<Row[]> => {
     const { rows } = await pool.query<Row>({
       name: `oidc_${name}`,
       text: statements[name],
-      values: [now(), value],
+      values: [now(), ...values],
     });
     return rows;
   };
@@ -50,9 +53,13 @@ export const createReads = (
       sessionUid: row['session_uid'] as Buffer | null,
       version: row['version'] as number,
       consumedAt: row['consumed_at'] as Date | null,
+      expiresAt: row['expires_at'] as Date,
     };
     const { grantId, sessionUid } = artifact;
-    if (grantId !== null) scope.grants.set(keyOf(grantId), row['grant_sealed'] as Buffer | null);
+    if (grantId !== null) {
+      scope.grants.set(keyOf(grantId), row['grant_sealed'] as Buffer | null);
+      if (row['family'] !== null) scope.families.set(keyOf(grantId), row['family'] as number);
+    }
     if (sessionUid !== null && !scope.sessions.has(keyOf(sessionUid))) {
       const sealed = row['session_sealed'] as Buffer | null;
       if (sealed === null) scope.sessions.set(keyOf(sessionUid), null);
@@ -65,6 +72,50 @@ export const createReads = (
     return artifact;
   };
 
+  /** What a shelved artifact hangs on is read in Postgres; without it the artifact does not count. */
+  const fromShelf = async (scope: RequestScope, found: Shelved[]): Promise<ArtifactRow[]> => {
+    // A note of a sign-in under way hangs on nothing: what it needs besides is read when it is asked for.
+    const [free, bound] = [
+      found.filter(({ model }) => model === 'Interaction'),
+      found.filter(({ model }) => model !== 'Interaction'),
+    ];
+    const contexts =
+      bound.length === 0
+        ? []
+        : await query(
+            'context',
+            bound.map(({ id }) => id),
+            bound.map(({ grantId }) => grantId),
+            bound.map(({ sessionUid }) => sessionUid),
+          );
+    const rows: ArtifactRow[] = free
+      .filter(({ expiresAt }) => expiresAt > now())
+      .map((shelved) => ({ ...shelved, sessionUid: null, consumedAt: null }));
+    for (const shelved of bound) {
+      const context = contexts.find(({ id }) => shelved.id.equals(id as Buffer));
+      if (context === undefined) continue;
+      const { grantId, family, sessionUid, guarded, expiresAt } = shelved;
+      if (grantId !== null && context['family'] !== family) continue;
+      if (guarded && context['session_sealed'] === null) continue;
+      if (expiresAt <= now() && context['consumed_at'] === null) continue;
+      const { id, model, sealed, version } = shelved;
+      const columns = { id, model, sealed, version, grant_id: grantId, session_uid: sessionUid, expires_at: expiresAt };
+      rows.push(noteArtifact(scope, { ...context, ...columns }));
+    }
+    return rows;
+  };
+
+  const rowsOf = async (scope: RequestScope, table: ArtifactTable, handles: Buffer[]): Promise<ArtifactRow[]> => {
+    if (shelf === undefined || table === 'oidc_lasting') {
+      return (await query(table, handles)).map((row) => noteArtifact(scope, row));
+    }
+    const found = await Promise.all(handles.map((id) => shelf.get(id)));
+    return fromShelf(
+      scope,
+      found.filter((one) => one !== undefined),
+    );
+  };
+
   /** Finds that start in the same tick (introspection tries three models at once) share one statement. */
   const artifact = (scope: RequestScope, table: ArtifactTable, handle: Buffer): Promise<ArtifactRow | null> => {
     const key = keyOf(handle);
@@ -75,8 +126,7 @@ export const createReads = (
       const handles: Buffer[] = [];
       const rows = Promise.resolve().then(async () => {
         scope.waiting.delete(table);
-        const found = await query(table, handles);
-        return new Map(found.map((row) => [keyOf(row['id'] as Buffer), noteArtifact(scope, row)]));
+        return new Map((await rowsOf(scope, table, handles)).map((row) => [keyOf(row.id), row]));
       });
       waiting = { handles, rows };
       scope.waiting.set(table, waiting);
@@ -94,6 +144,8 @@ export const createReads = (
     if (row.consumedAt !== null) {
       const seconds = (now().getTime() - row.consumedAt.getTime()) / 1000;
       if (seconds >= graceOf(row.model)) payload.consumed = Math.floor(row.consumedAt.getTime() / 1000);
+      // oidc-provider looks at the end first, and would not get as far as to the replay.
+      if (row.expiresAt <= now()) payload.exp = Math.floor(now().getTime() / 1000) + 1;
     }
     if (row.sessionUid !== null) scope.tokens.push(payload);
     return payload;
@@ -113,7 +165,9 @@ export const createReads = (
     if (row === undefined) return undefined;
     noteAccount(scope, row);
     for (const grant of row['grants'] as Buffer[]) {
-      scope.grants.set(keyOf(grant.subarray(0, HANDLE_BYTES)), grant.subarray(HANDLE_BYTES));
+      const key = keyOf(grant.subarray(0, HANDLE_BYTES));
+      scope.grants.set(key, grant.subarray(HANDLE_BYTES + FAMILY_BYTES));
+      scope.families.set(key, grant.readInt32BE(HANDLE_BYTES));
     }
     return noteSession(scope, row as Row & SealedSession);
   };
@@ -124,9 +178,15 @@ export const createReads = (
     openSession,
 
     async byUserCode(scope: RequestScope, handle: Buffer): Promise<ArtifactRow | undefined> {
-      const [row] = await query('byUserCode', handle);
-      if (row === undefined) return undefined;
-      const found = noteArtifact(scope, row);
+      let found: ArtifactRow | undefined;
+      if (shelf === undefined) {
+        const [row] = await query('byUserCode', handle);
+        found = row && noteArtifact(scope, row);
+      } else {
+        const shelved = await shelf.byUserCode(handle);
+        [found] = shelved === undefined ? [] : await fromShelf(scope, [shelved]);
+      }
+      if (found === undefined) return undefined;
       scope.artifacts.set(keyOf(found.id), Promise.resolve(found));
       return found;
     },
@@ -138,8 +198,19 @@ export const createReads = (
       const [row] = await query('grant', handle);
       const sealed = (row?.['sealed'] as Buffer | undefined) ?? null;
       scope.grants.set(keyOf(handle), sealed);
-      if (row !== undefined) noteAccount(scope, row);
+      if (row !== undefined) {
+        scope.families.set(keyOf(handle), row['family'] as number);
+        noteAccount(scope, row);
+      }
       return sealed;
+    },
+
+    /** The family that new artifacts of a grant belong to; undefined if the grant is gone. */
+    async family(scope: RequestScope, handle: Buffer): Promise<number | undefined> {
+      const known = scope.families.get(keyOf(handle));
+      if (known !== undefined) return known;
+      const [row] = await query('grant', handle);
+      return row?.['family'] as number | undefined;
     },
 
     async sessionById(scope: RequestScope, handle: Buffer): Promise<SessionRow | undefined> {

@@ -11,6 +11,7 @@ export type ArtifactRow = {
   readonly sessionUid: Buffer | null;
   readonly version: number;
   readonly consumedAt: Date | null;
+  readonly expiresAt: Date;
 };
 
 /** A session, as read; opened at first need. */
@@ -50,7 +51,7 @@ export type SessionWrite = {
 
 /** Writes of one request that go out together. */
 export type Batch = {
-  consume?: { table: 'oidc_lasting' | 'oidc_fleeting'; model: string; id: Buffer };
+  consume?: { table: 'oidc_lasting' | 'oidc_fleeting' | 'oidc_spent'; model: string; id: Buffer; expiresAt?: Date };
   /** The grant that everything in this batch hangs on. */
   grant?: Buffer;
   /** A session that must still be there. */
@@ -66,6 +67,8 @@ export class RequestScope {
   /** By handle; null: it is not there. */
   readonly artifacts = new Map<string, Promise<ArtifactRow | null>>();
   readonly grants = new Map<string, Buffer | null>();
+  /** Families of the grants in `grants`. */
+  readonly families = new Map<string, number>();
   readonly sessions = new Map<string, SessionRow | null>();
   /** Handle of the cookie's id → uid. */
   readonly sessionIds = new Map<string, Buffer>();
@@ -75,6 +78,8 @@ export class RequestScope {
   readonly tokens: AdapterPayload[] = [];
   readonly waiting = new Map<string, { handles: Buffer[]; rows: Promise<Map<string, ArtifactRow>> }>();
   batch: Batch = { inserts: [] };
+  /** When the oldest proof of this request says that it was issued, in seconds. */
+  proofIssuedAt: number | undefined;
   /** The session whose id was given up: it is either saved under a new one or, if the request ends so, over. */
   endedSession: Buffer | undefined;
   /** Statements go out one after another. */

@@ -7,11 +7,14 @@ import { grantGone, PURGE_MARGIN_SECONDS } from './oidc-store.ts';
 import { accountOf } from './oidc-writes.ts';
 
 const LISTED_AT_ONCE = 1000;
+/** A spent artifact is recognised for ten minutes after its end (REPLAY_KNOWN in the reading statements). */
+const NOT_NEEDED = `AND (consumed_at IS NULL OR expires_at <= $1 - interval '10 minutes')`;
 const PURGED = [
-  ['oidc_lasting', 'id'],
-  ['oidc_fleeting', 'id'],
+  ['oidc_lasting', 'id', NOT_NEEDED],
+  ['oidc_fleeting', 'id', NOT_NEEDED],
   ['oidc_sessions', 'uid'],
   ['oidc_grants', 'id'],
+  ['oidc_spent', 'id'],
   ['fleeting_notes', 'id'],
   ['replay_marks', 'id'],
 ] as const;
@@ -43,12 +46,15 @@ export const createRevocations = (
   const endFamily = (grant: Buffer): Promise<void> =>
     inTransaction(async (client) => {
       await client.query('SELECT 1 FROM oidc_grants WHERE id = $1 FOR UPDATE', [grant]);
+      // What lies elsewhere of the old family counts no more.
+      await client.query('UPDATE oidc_grants SET family = family + 1 WHERE id = $1', [grant]);
       await client.query('DELETE FROM oidc_lasting WHERE grant_id = $1', [grant]);
       await client.query('DELETE FROM oidc_fleeting WHERE grant_id = $1', [grant]);
     });
 
   const forget = (scope: RequestScope, grant: Buffer): void => {
     scope.grants.delete(keyOf(grant));
+    scope.families.delete(keyOf(grant));
     scope.artifacts.clear();
   };
 
@@ -140,9 +146,9 @@ export const createRevocations = (
     async purgeExpired(limit: number): Promise<number> {
       const before = new Date(now().getTime() - PURGE_MARGIN_SECONDS * 1000);
       let removed = 0;
-      for (const [table, key] of PURGED) {
+      for (const [table, key, condition = ''] of PURGED as readonly (readonly [string, string, string?])[]) {
         const { rowCount } = await pool.query(
-          `DELETE FROM ${table} WHERE ${key} IN (SELECT ${key} FROM ${table} WHERE expires_at <= $1
+          `DELETE FROM ${table} WHERE ${key} IN (SELECT ${key} FROM ${table} WHERE expires_at <= $1 ${condition}
             ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
           [before, limit],
         );

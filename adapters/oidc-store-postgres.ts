@@ -7,23 +7,42 @@ import { createReplayMarks } from './oidc-replay-marks.ts';
 import { type Insert, keyOf, RequestScope, requestScope } from './oidc-request-scope.ts';
 import { createRevocations } from './oidc-revocations.ts';
 import { sessionFingerprint } from './oidc-session-merge.ts';
-import { type AccountReader, HAS_GRANT, kindOf, type OidcStore } from './oidc-store.ts';
+import type { Shelf } from './oidc-shelf-redis.ts';
+import { type AccountReader, type FleetingStore, HAS_GRANT, kindOf, type OidcStore, spent } from './oidc-store.ts';
 import { createWrites } from './oidc-writes.ts';
 
 /** For artifacts without an end (initial access tokens), and for the absurd ones of hostile clients. */
 const LONGEST_SECONDS = 100 * 365 * 86_400;
 
-type Deps = { pool: Pool; keys: Keys; now?: () => Date; account?: AccountReader };
+/** What a second, faster and more forgetful store takes over. */
+export type Beside = {
+  readonly shelf: Shelf;
+  readonly fleeting: FleetingStore;
+  readonly marks: Adapter;
+  tend(): Promise<void>;
+};
+
+export type StoreDeps = { pool: Pool; keys: Keys; now?: () => Date; account?: AccountReader };
+type Handle = (kind: string, id: string) => Buffer;
+
+/** Keyed hashes of ids: what stands in the store. */
+export const handlesOf =
+  (keys: Keys): Handle =>
+  (kind, id) =>
+    keys.index(`oidc:${kind}`, id);
 
 /**
  * The store on Postgres. Ids are kept as keyed hashes, payloads sealed. `account` lets findAccount do without a
  * statement of its own: what it reads is there as `accountRow` once a session, token or grant was read.
  */
-export const createPostgresStore = ({ pool, keys, now = () => new Date(), account }: Deps): OidcStore => {
+export const createPostgresStore = (
+  { pool, keys, now = () => new Date(), account }: StoreDeps,
+  beside?: Beside,
+): OidcStore => {
   const base = { pool, keys, now };
-  const handle = (kind: string, id: string): Buffer => keys.index(`oidc:${kind}`, id);
-  const reads = createReads(base, account);
-  const writes = createWrites(base, reads, handle);
+  const handle = handlesOf(keys);
+  const reads = createReads(base, account, beside?.shelf);
+  const writes = createWrites(base, reads, handle, beside?.shelf);
   const revocations = createRevocations(base, reads, handle);
 
   const expiry = (seconds: number | undefined): Date => {
@@ -52,6 +71,7 @@ export const createPostgresStore = ({ pool, keys, now = () => new Date(), accoun
   const nothing = { findByUid: unsupported, findByUserCode: unsupported, revokeByGrantId: unsupported };
 
   const artifactAdapter = (model: string, table: ArtifactTable): Adapter => {
+    const shelf = table === 'oidc_fleeting' ? beside?.shelf : undefined;
     /** Whether an insert may wait for the ones that are known to follow; a lone one would wait for nothing. */
     const mayWait = (scope: RequestScope): boolean =>
       model === 'AuthorizationCode' ||
@@ -105,19 +125,26 @@ export const createPostgresStore = ({ pool, keys, now = () => new Date(), accoun
         scoped(async (scope) => {
           await writes.flush(scope);
           const artifact = handle(model, id);
-          const row = await scope.artifacts.get(keyOf(artifact));
-          scope.batch.consume = { table, model, id: artifact };
+          const known = scope.artifacts.get(keyOf(artifact));
+          const row = await (shelf === undefined ? known : (known ?? reads.artifact(scope, table, artifact)));
+          if (shelf === undefined) scope.batch.consume = { table, model, id: artifact };
+          else {
+            if (row?.model !== model || row.consumedAt !== null) throw spent(model);
+            scope.batch.consume = { table: 'oidc_spent', model, id: artifact, expiresAt: spentUntil(row.expiresAt) };
+          }
           if (row?.grantId) scope.batch.grant = row.grantId;
           scope.artifacts.delete(keyOf(artifact));
         }),
       destroy: (id) =>
         atOnce(async (scope) => {
           const artifact = handle(model, id);
-          await pool.query({
-            name: `${table}_destroy`,
-            text: `DELETE FROM ${table} WHERE id = $1`,
-            values: [artifact],
-          });
+          if (shelf !== undefined) await shelf.remove(artifact);
+          else
+            await pool.query({
+              name: `${table}_destroy`,
+              text: `DELETE FROM ${table} WHERE id = $1`,
+              values: [artifact],
+            });
           scope.artifacts.delete(keyOf(artifact));
         }),
       revokeByGrantId: (grantId) => atOnce((scope) => revocations.byGrant(scope, handle('Grant', grantId))),
@@ -197,7 +224,7 @@ export const createPostgresStore = ({ pool, keys, now = () => new Date(), accoun
       case 'session':
         return sessionAdapter;
       case 'mark':
-        return createReplayMarks(base, handle, expiry);
+        return beside?.marks ?? createReplayMarks(base, handle, expiry);
     }
   };
 
@@ -230,10 +257,19 @@ export const createPostgresStore = ({ pool, keys, now = () => new Date(), accoun
     endSessions: (id, except) => revocations.endSessions(id, except),
     revokeService: (id, clientId) => revocations.revokeService(id, clientId),
     revokeAccount: (id) => revocations.revokeAccount(id),
-    fleeting: createPostgresFleeting(base),
+    fleeting: beside?.fleeting ?? createPostgresFleeting(base),
+    noteProof: (issuedAt) => {
+      const scope = requestScope.getStore();
+      if (scope !== undefined)
+        scope.proofIssuedAt = Math.min(issuedAt ?? 0, scope.proofIssuedAt ?? Number.POSITIVE_INFINITY);
+    },
+    tend: () => beside?.tend() ?? Promise.resolve(),
     purgeExpired: (limit) => revocations.purgeExpired(limit),
   };
 };
+
+/** The mark of a spent artifact outlives it, so that its replay is recognised. */
+const spentUntil = (end: Date): Date => new Date(end.getTime() + 15 * 60 * 1000);
 
 /** A token that ends with its session; others do not need it read along. */
 const boundSession = (payload: AdapterPayload): string | undefined =>

@@ -2,32 +2,45 @@ import type { QueryConfig } from 'pg';
 import type { Batch, Insert, SessionWrite } from './oidc-request-scope.ts';
 import type { AccountReader } from './oidc-store.ts';
 
+/** For so long after its end a spent artifact is recognised: its replay must end what it gave (RFC 6749 §4.1.2). */
+const REPLAY_KNOWN = `interval '10 minutes'`;
+
 const accountColumn = (reader: AccountReader | undefined, column: string): string =>
   reader === undefined ? '' : `, (${reader(column)}) AS account`;
 
 /** The reading statements: each brings along what oidc-provider is going to ask for next. */
 export const readingStatements = (reader: AccountReader | undefined) => {
   const artifact = (table: string, condition: string): string => `
-    SELECT t.id, t.model, t.sealed, t.grant_id, t.session_uid, t.version, t.consumed_at,
-      g.sealed AS grant_sealed, g.account_id,
+    SELECT t.id, t.model, t.sealed, t.grant_id, t.session_uid, t.version, t.consumed_at, t.expires_at,
+      g.sealed AS grant_sealed, g.family, g.account_id,
       s.sealed AS session_sealed, s.version AS session_version, s.saved_at AS session_saved_at
       ${accountColumn(reader, 'g.account_id')}
     FROM ${table} t
     LEFT JOIN oidc_grants g ON g.id = t.grant_id AND g.expires_at > $1
     LEFT JOIN oidc_sessions s ON s.uid = t.session_uid AND s.expires_at > $1
-    WHERE ${condition} AND t.expires_at > $1`;
+    WHERE ${condition} AND (t.expires_at > $1 OR t.consumed_at IS NOT NULL AND t.expires_at > $1 - ${REPLAY_KNOWN})`;
   const session = (source: string, condition: string): string => `
     SELECT s.uid, s.sealed, s.version, s.saved_at, s.account_id,
-      ARRAY(SELECT g.id || g.sealed FROM oidc_grants g WHERE g.id = ANY (s.grants) AND g.expires_at > $1) AS grants
+      ARRAY(SELECT g.id || int4send(g.family) || g.sealed FROM oidc_grants g WHERE g.id = ANY (s.grants) AND g.expires_at > $1) AS grants
       ${accountColumn(reader, 's.account_id')}
     FROM ${source} WHERE ${condition} AND s.expires_at > $1`;
+  // What shelved artifacts (ids in $2) hang on: their grants ($3) and sessions ($4), and whether they were spent.
+  const context = `
+    SELECT w.id, p.at AS consumed_at, g.sealed AS grant_sealed, g.family, g.account_id,
+      s.sealed AS session_sealed, s.version AS session_version, s.saved_at AS session_saved_at
+      ${accountColumn(reader, 'g.account_id')}
+    FROM unnest($2::bytea[], $3::bytea[], $4::bytea[]) AS w (id, grant_id, session_uid)
+    LEFT JOIN oidc_spent p ON p.id = w.id
+    LEFT JOIN oidc_grants g ON g.id = w.grant_id AND g.expires_at > $1
+    LEFT JOIN oidc_sessions s ON s.uid = w.session_uid AND s.expires_at > $1`;
   return {
+    context,
     oidc_lasting: artifact('oidc_lasting', 't.id = ANY ($2::bytea[])'),
     oidc_fleeting: artifact('oidc_fleeting', 't.id = ANY ($2::bytea[])'),
     byUserCode: artifact('oidc_fleeting', 't.user_code = $2'),
     sessionById: session('oidc_session_ids i JOIN oidc_sessions s ON s.uid = i.uid', 'i.id = $2'),
     sessionByUid: session('oidc_sessions s', 's.uid = $2'),
-    grant: `SELECT g.sealed, g.account_id ${accountColumn(reader, 'g.account_id')}
+    grant: `SELECT g.sealed, g.family, g.account_id ${accountColumn(reader, 'g.account_id')}
       FROM oidc_grants g WHERE g.id = $2 AND g.expires_at > $1`,
   };
 };
@@ -128,8 +141,15 @@ export const batchStatement = (batch: Batch, now: Date): QueryConfig => {
     counts.push('(SELECT count(*)::int FROM "grant") AS "grant"');
   }
   if (batch.consume !== undefined) {
-    parts.ctes.push(`consumed AS (UPDATE ${batch.consume.table} SET consumed_at = $1
+    const { table, expiresAt } = batch.consume;
+    if (table === 'oidc_spent') {
+      parts.ctes.push(`consumed AS (INSERT INTO oidc_spent (id, at, expires_at)
+        SELECT ${param(batch.consume.id, 'bytea')}, $1, ${param(expiresAt, 'timestamptz')}
+        ${held.length > 0 ? `WHERE ${held.join(' AND ')}` : ''} ON CONFLICT (id) DO NOTHING RETURNING 1)`);
+    } else {
+      parts.ctes.push(`consumed AS (UPDATE ${table} SET consumed_at = $1
       WHERE id = ${param(batch.consume.id, 'bytea')} AND consumed_at IS NULL AND expires_at > $1${andHeld()} RETURNING 1)`);
+    }
     step('consumed');
   }
   const inserted = writeArtifacts(batch.inserts, held, parts);

@@ -111,6 +111,13 @@ export type OidcStore = {
   flush(): Promise<void>;
   /** The account's row as read along in this request (see `AccountReader`): null if there is none, undefined if unread. */
   accountRow(account: string): unknown;
+  /**
+   * Says when a proof in this request (DPoP, client assertion) was issued, in seconds; undefined where it does not say.
+   * A store that has lost its replay marks refuses proofs from before the loss.
+   */
+  noteProof(issuedAt: number | undefined): void;
+  /** Keeps up what must be kept up all the time; to be called about once a second. */
+  tend(): Promise<void>;
   /** The running sessions of an account. */
   sessionsOf(account: string): Promise<AdapterPayload[]>;
   /** Ends the sessions of an account, but for the one with the uid `except`; what was granted offline lives on. */

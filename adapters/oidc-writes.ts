@@ -11,6 +11,7 @@ import {
   type SessionWrite,
 } from './oidc-request-scope.ts';
 import { grantsOf, mergeSessions, type StoredSession } from './oidc-session-merge.ts';
+import type { Shelf } from './oidc-shelf-redis.ts';
 import { changedMeanwhile, grantGone, SESSION_SAVE_SECONDS, sessionGone, spent } from './oidc-store.ts';
 import { type BatchResult, batchStatement } from './oidc-store-sql.ts';
 
@@ -42,6 +43,7 @@ export const createWrites = (
   { pool, keys, now }: { pool: Pool; keys: Keys; now: () => Date },
   reads: Reads,
   handle: (kind: string, id: string) => Buffer,
+  shelf: Shelf | undefined,
 ) => {
   const names = new Map<string, string>();
   /** The few shapes that batches take are prepared once for each connection. */
@@ -118,8 +120,57 @@ export const createWrites = (
     });
   };
 
+  /** Puts artifacts on the shelf, after all that could refuse the request has taken place. */
+  const shelve = async (
+    scope: RequestScope,
+    inserts: readonly Insert[],
+    guard: Buffer | undefined,
+    on: Shelf,
+  ): Promise<void> => {
+    for (const insert of inserts) {
+      const { id, model, sealed, grantId, sessionUid, base, userCode, expiresAt } = insert;
+      const family = grantId === null ? 0 : await reads.family(scope, grantId);
+      if (family === undefined) throw grantGone();
+      // Nothing locks the session here: it is looked at once more when the code is redeemed.
+      const guarded = model === 'AuthorizationCode' && guard !== undefined;
+      const bound = guarded ? guard : sessionUid;
+      const shelved = {
+        id,
+        model,
+        sealed,
+        grantId,
+        family,
+        sessionUid: bound,
+        guarded,
+        expiresAt,
+      };
+      if (!(await on.put(shelved, base, userCode))) throw changedMeanwhile();
+    }
+  };
+
+  /** Takes out of a batch what goes on the shelf; a grant or session that nothing else hangs on need not be locked. */
+  const withoutShelved = (batch: Batch): Batch => {
+    const inserts = batch.inserts.filter(({ table }) => table === 'oidc_lasting');
+    const { consume, grant, guard } = batch;
+    const needed = consume !== undefined || inserts.length > 0;
+    return {
+      inserts,
+      ...(consume !== undefined && { consume }),
+      ...(needed && grant !== undefined && { grant }),
+      ...(needed && guard !== undefined && { guard }),
+    };
+  };
+
   const sendWaiting = async (scope: RequestScope, save?: SessionSave): Promise<void> => {
-    const { batch, endedSession } = scope;
+    if (shelf === undefined) return sendBatch(scope, scope.batch, save);
+    const { guard } = scope.batch;
+    const shelved = scope.batch.inserts.filter(({ table }) => table === 'oidc_fleeting');
+    await sendBatch(scope, withoutShelved(scope.batch), save);
+    await shelve(scope, shelved, guard, shelf);
+  };
+
+  const sendBatch = async (scope: RequestScope, batch: Batch, save?: SessionSave): Promise<void> => {
+    const { endedSession } = scope;
     scope.batch = { inserts: [] };
     scope.endedSession = undefined;
     if (endedSession !== undefined && save === undefined) await endSession(endedSession);

@@ -2,6 +2,7 @@ import {
   createHmac,
   createPrivateKey,
   createPublicKey,
+  createSecretKey,
   hkdfSync,
   type KeyObject,
   sign,
@@ -51,16 +52,17 @@ export type Keys = {
   checkFormToken(id: string, token: string): boolean;
 };
 
-const hmac = (key: Buffer, ...parts: (Buffer | string)[]): Buffer => {
-  const mac = createHmac('sha256', key);
+const hmac = (key: KeyObject, ...parts: (Buffer | string)[]): Buffer => {
+  // Each part carries its length, so that ('ab', 'c') and ('a', 'bc') differ.
+  let size = 0;
+  for (const part of parts) size += 4 + Buffer.byteLength(part);
+  const message = Buffer.allocUnsafe(size);
+  let at = 0;
   for (const part of parts) {
-    // Each part carries its length, so that ('ab', 'c') and ('a', 'bc') differ.
-    const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part;
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(bytes.length);
-    mac.update(length).update(bytes);
+    const length = typeof part === 'string' ? message.write(part, at + 4, 'utf8') : part.copy(message, at + 4);
+    at = message.writeUInt32BE(length, at) + length;
   }
-  return mac.digest();
+  return createHmac('sha256', key).update(message).digest();
 };
 
 const derive = (key: Buffer, info: string): Buffer =>
@@ -86,18 +88,20 @@ export const createKeys = (ring: KeyRing): Keys => {
   const wrappingKeys = new Map([...ring.keyEncryption.versions].map(([v, key]) => [v, derive(key, 'data keys')]));
   const wrappingKey = (version: number): Buffer => wrappingKeys.get(version) ?? keyEncryptionKey(version);
 
-  const purposeKeys = new Map<string, Buffer>();
+  const purposeKeys = new Map<string, KeyObject>();
   /** One key for each purpose and id: sessions and codes are so many that one key would wear out its GCM nonces. */
   const sharedKey = (version: number, purpose: string, id: Buffer | string): Buffer => {
     const name = `${version} ${purpose}`;
-    const known = purposeKeys.get(name) ?? derive(keyEncryptionKey(version), `shared ${purpose}`);
+    const known = purposeKeys.get(name) ?? createSecretKey(derive(keyEncryptionKey(version), `shared ${purpose}`));
     purposeKeys.set(name, known);
     return hmac(known, id);
   };
 
-  const formKeys = ring.cookies.map((key) => derive(key, 'form tokens'));
+  const formKeys = ring.cookies.map((key) => createSecretKey(derive(key, 'form tokens')));
   const [formKey] = formKeys;
   if (formKey === undefined) throw new Error('the key ring has no cookie key');
+
+  const indexKey = createSecretKey(ring.index);
 
   return {
     newDataKey(account) {
@@ -123,7 +127,7 @@ export const createKeys = (ring: KeyRing): Keys => {
       const key = sharedKey(sealed.readUInt32BE(0), purpose, id);
       return openWith(key, ['shared', purpose, id], sealed.subarray(4));
     },
-    index: (kind, value) => hmac(ring.index, kind, value),
+    index: (kind, value) => hmac(indexKey, kind, value),
     subject: (sector, account) => subjectOf(ring.pseudonym, sector, account),
     accountOf: (sector, subject) => accountOfSubject(ring.pseudonym, sector, subject),
     pepper(version = ring.pepper.current) {

@@ -11,16 +11,17 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const KEY_BYTES = 32;
 
-const associatedData = (parts: readonly (Buffer | string)[]): Buffer =>
-  Buffer.concat([
-    Buffer.from([FORMAT]),
-    ...parts.flatMap((part) => {
-      const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part;
-      const length = Buffer.alloc(4);
-      length.writeUInt32BE(bytes.length);
-      return [length, bytes];
-    }),
-  ]);
+const associatedData = (parts: readonly (Buffer | string)[]): Buffer => {
+  let size = 1;
+  for (const part of parts) size += 4 + Buffer.byteLength(part);
+  const data = Buffer.allocUnsafe(size);
+  let at = data.writeUInt8(FORMAT, 0);
+  for (const part of parts) {
+    const length = typeof part === 'string' ? data.write(part, at + 4, 'utf8') : part.copy(data, at + 4);
+    at = data.writeUInt32BE(length, at) + length;
+  }
+  return data;
+};
 
 const encrypt = (key: KeyObject | Buffer, parts: readonly (Buffer | string)[], plain: Buffer): Buffer => {
   const nonce = randomBytes(NONCE_BYTES);

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { decodeJwt } from 'jose';
 import Koa from 'koa';
 import type { AdapterFactory, Provider } from 'oidc-provider';
 import type { Logger } from 'pino';
@@ -14,7 +15,9 @@ import type { CheckpointTarget } from '../adapters/checkpoints.ts';
 import { inRequest } from '../adapters/log.ts';
 import type { Mailer } from '../adapters/mail.ts';
 import { createPostgresStore } from '../adapters/oidc-store-postgres.ts';
+import { createRedisStore } from '../adapters/oidc-store-redis.ts';
 import { listen, type Postgres } from '../adapters/postgres.ts';
+import type { RedisConnection } from '../adapters/redis.ts';
 import { createPages } from '../interactions/routes.ts';
 import { dormancyText } from '../interactions/texts/privacy-mails.ts';
 import type { Keys } from '../keys/keys.ts';
@@ -54,6 +57,23 @@ const SUITE_FORMS = { limit: 1_000_000, windowSeconds: 300 } as const;
 /** `testSuites`: limits on forms and sign-ins are raised, so that a suite can run through its cases. */
 type Sandbox = { inboxUrl: string; testSuites?: boolean };
 
+/** What applications ask for all day: no page can be there, so that nothing but the provider need look at it. */
+const PROTOCOL_ONLY = new Set(['GET /auth', 'POST /token', 'GET /userinfo', 'POST /token/introspection']);
+
+const isProtocolOnly = ({ method, url = '' }: IncomingMessage): boolean => {
+  const query = url.indexOf('?');
+  return PROTOCOL_ONLY.has(`${method} ${query < 0 ? url : url.slice(0, query)}`);
+};
+
+/** What a JWT says about when it was issued; it is checked elsewhere. */
+const issuedAt = (jwt: string): number | undefined => {
+  try {
+    return decodeJwt(jwt).iat;
+  } catch {
+    return undefined;
+  }
+};
+
 export type AppDeps = {
   issuer: URL;
   /** CIDR ranges of proxies whose forwarding headers are believed. */
@@ -63,6 +83,8 @@ export type AppDeps = {
   postgres: Postgres;
   /** For LISTEN, which needs a connection of its own. */
   databaseUrl: string;
+  /** Takes over what a retry replaces; without it, everything is in Postgres. */
+  redis?: RedisConnection;
   keys: Keys;
   town: Town;
   hashing: PasswordHashing;
@@ -93,7 +115,8 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const { issuer, postgres, keys, town, log } = deps;
   const now = deps.now ?? (() => new Date());
   const context = (): Context => ({ db: postgres.knex, now, keys, actor: { kind: 'system', part: 'provider' } });
-  const store = createPostgresStore({ pool: postgres.pool, keys, now, account: accountRowSql });
+  const stored = { pool: postgres.pool, keys, now, account: accountRowSql };
+  const store = deps.redis === undefined ? createPostgresStore(stored) : createRedisStore(stored, deps.redis);
   const registrations = new Registrations(context, issuer);
   await registrations.load();
 
@@ -113,6 +136,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
         adapter,
         readAccount: accountReader(context, store.accountRow),
         flush: () => available(store.flush),
+        noteProof: store.noteProof,
         jwks,
         logoutPages: createLogoutPages({ town, sandbox: deps.sandbox }),
         renderError: errors.render,
@@ -128,6 +152,11 @@ export async function createApp(deps: AppDeps): Promise<App> {
       provider.use(refuseFutureProofs);
       // What a request writes goes out before its answer: a refused write must not have been acknowledged.
       provider.use((ctx, next) => store.inRequest(next, () => ctx.status >= 400));
+      provider.use((ctx, next) => {
+        const proof = ctx.get('DPoP');
+        if (proof !== '') store.noteProof(issuedAt(proof));
+        return next();
+      });
       provider.use(leaveForm({ town, issuer, sandbox: deps.sandbox }));
       errors.listen(provider);
       deps.metrics?.listen(provider);
@@ -152,9 +181,10 @@ export async function createApp(deps: AppDeps): Promise<App> {
     await store.purgeExpired(PURGE_BATCH);
     await enforceRetention(context(), { text: dormancyText({ town, issuer }), ending });
   });
+  const tending = repeat('store', SECOND, log, () => store.tend());
   const keeper = new AuditKeeper(context, deps.checkpoints, log);
   const auditing = repeat('audit', SECOND, log, () => keeper.turn());
-  const tasks = [notices, logouts, events, rotation, signing, registered, purge, auditing];
+  const tasks = [notices, logouts, events, rotation, signing, registered, purge, tending, auditing];
   await current.refresh();
   const listening = await listen(deps.databaseUrl, ['registrations', 'signing_keys'], (channel) => {
     if (channel === 'registrations') registered.wake();
@@ -186,7 +216,6 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const koa = new Koa({ proxy: true });
   koa.use(async (ctx, next) => {
     ctx.state.address = addresses.get(ctx.req);
-    securityHeaders(ctx, issuer);
     await next();
   });
   // What a client did wrong is nothing for an operator to look at, and anybody could fill the log with it.
@@ -217,16 +246,18 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const guard = createGuard(issuer, deps.trustedProxies, deps.mtlsOrigin);
   const addresses = new WeakMap<IncomingMessage, string>();
   const handle = koa.callback();
+  const headers = Object.entries(securityHeaders(issuer));
   return {
     handler(req, res) {
       const address = guard(req, res);
       if (address === undefined || deps.health?.answer(req, res)) return;
       deps.metrics?.watch(req, res);
       if (current.documents(req, res)) return;
-      addresses.set(req, address);
+      for (const [name, value] of headers) res.setHeader(name, value);
       const request = requestId(req);
       res.setHeader('x-request-id', request);
-      inRequest(request, () => handle(req, res));
+      addresses.set(req, address);
+      inRequest(request, () => void (isProtocolOnly(req) ? current.handler : handle)(req, res));
     },
     provider: () => current.instance,
     async close() {

@@ -41,6 +41,8 @@ export type ConfigurationParts = {
   readAccount: ReadAccount;
   /** Sends the request's waiting writes now. */
   flush: () => Promise<void>;
+  /** Tells the store when a proof was issued. */
+  noteProof: (issuedAt: number | undefined) => void;
   jwks: JWKS;
   logoutPages: LogoutPages;
   renderError: NonNullable<Configuration['renderError']>;
@@ -152,7 +154,10 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
         return exemption === undefined || context().now().getTime() >= new Date(exemption.until).getTime() + DAY * 1000;
       },
     },
-    assertJwtClientAuthClaimsAndHeader: assertClientAssertion(issuer, registrations),
+    assertJwtClientAuthClaimsAndHeader: (ctx, claims, header, client) => {
+      parts.noteProof(typeof claims.iat === 'number' ? claims.iat : undefined);
+      return assertClientAssertion(issuer, registrations)(ctx, claims, header, client);
+    },
     enabledJWA: {
       clientAuthSigningAlgValues: [...accepted],
       idTokenSigningAlgValues: [...signed],

@@ -1,6 +1,6 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 
-const sign = (key: Buffer, data: string): string => createHmac('sha256', key).update(data).digest('base64url');
+const sign = (key: KeyObject, data: string): string => createHmac('sha256', key).update(data).digest('base64url');
 
 const same = (a: string, b: string): boolean => {
   const left = Buffer.from(a);
@@ -19,7 +19,8 @@ export type CookieSigning = {
  * Signs cookies by HMAC-SHA-256. Keygrip itself signs by SHA-1 unless told otherwise and compares by two further HMACs,
  * which makes it the most expensive single step of an authorization request.
  */
-export function cookieSigning(keys: readonly Buffer[]): CookieSigning {
+export function cookieSigning(secrets: readonly Buffer[]): CookieSigning {
+  const keys = secrets.map((secret) => createSecretKey(secret));
   const [first] = keys;
   if (first === undefined) throw new TypeError('at least one cookie key is needed');
   const index = (data: string, digest: string): number => keys.findIndex((key) => same(sign(key, data), digest));

@@ -24,26 +24,42 @@ const BODY_LIMIT_BYTES = 128 * 1024;
 /** Paths that monitoring asks for by address, without knowing the issuer's name. */
 const HOSTLESS_PATHS = new Set(['/healthz', '/readyz']);
 
-const within = (address: string, networks: readonly Network[]): boolean => {
-  if (!ipaddr.isValid(address)) return false;
-  const parsed = ipaddr.process(address);
-  return networks.some(([range, bits]) => range.kind() === parsed.kind() && parsed.match(range, bits));
+/** An address as it is written canonically, and whether it is a proxy's; undefined for what is no address. */
+type Judged = { readonly text: string; readonly trusted: boolean } | undefined;
+
+const JUDGEMENTS_KEPT = 10_000;
+
+/** Tells of addresses whether they are a proxy's, and remembers it: parsing one costs more than the rest of the guard. */
+const judge = (trusted: readonly Network[]): ((address: string) => Judged) => {
+  const known = new Map<string, Judged>();
+  return (address) => {
+    if (known.has(address)) return known.get(address);
+    let judged: Judged;
+    if (ipaddr.isValid(address)) {
+      const parsed = ipaddr.process(address);
+      const inside = trusted.some(([range, bits]) => range.kind() === parsed.kind() && parsed.match(range, bits));
+      judged = { text: parsed.toString(), trusted: inside };
+    }
+    if (known.size >= JUDGEMENTS_KEPT) known.clear();
+    known.set(address, judged);
+    return judged;
+  };
 };
 
 /**
  * Finds the citizen's address: the last hop in `X-Forwarded-For` that is no trusted proxy, and only when the peer itself
  * is one. Whatever else stands in the header was written by the client.
  */
-export function clientAddress(peer: string, forwardedFor: string | undefined, trusted: readonly Network[]): string {
-  let address = peer;
-  const hops = (forwardedFor ?? '').split(',').map((hop) => hop.trim());
-  while (within(address, trusted)) {
-    const hop = hops.pop();
-    if (hop === undefined || !ipaddr.isValid(hop)) break;
+const clientAddress = (peer: string, forwardedFor: string, judged: (address: string) => Judged): string => {
+  let address = judged(peer);
+  const hops = forwardedFor.split(',').map((hop) => hop.trim());
+  while (address?.trusted === true) {
+    const hop = judged(hops.pop() ?? '');
+    if (hop === undefined) break;
     address = hop;
   }
-  return ipaddr.isValid(address) ? ipaddr.process(address).toString() : 'unknown';
-}
+  return address?.text ?? 'unknown';
+};
 
 const refuse = (res: ServerResponse, status: number, text: string): void => {
   res.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
@@ -59,7 +75,7 @@ const refuse = (res: ServerResponse, status: number, text: string): void => {
  * @returns the guard: the citizen's address, or undefined when it has answered the request itself
  */
 export function createGuard(issuer: URL, trustedProxies: readonly string[], mtlsOrigin?: URL) {
-  const trusted = trustedProxies.map((range) => ipaddr.parseCIDR(range));
+  const judged = judge(trustedProxies.map((range) => ipaddr.parseCIDR(range)));
   const scheme = issuer.protocol.slice(0, -1);
 
   return (req: IncomingMessage, res: ServerResponse): string | undefined => {
@@ -82,14 +98,10 @@ export function createGuard(issuer: URL, trustedProxies: readonly string[], mtls
       refuse(res, 413, `body_too_large: at most ${BODY_LIMIT_BYTES} bytes are accepted`);
       return undefined;
     }
-    const address = clientAddress(
-      req.socket.remoteAddress ?? '',
-      ([] as string[]).concat(req.headers['x-forwarded-for'] ?? []).join(','),
-      trusted,
-    );
+    const address = clientAddress(req.socket.remoteAddress ?? '', String(req.headers['x-forwarded-for'] ?? ''), judged);
     for (const name of FORWARDING_HEADERS) delete req.headers[name];
     // A certificate counts only as the proxy's word, and only where the proxy asks for certificates.
-    if (!byMutualTls || !within(req.socket.remoteAddress ?? '', trusted)) {
+    if (!byMutualTls || judged(req.socket.remoteAddress ?? '')?.trusted !== true) {
       for (const name of CERTIFICATE_HEADERS) delete req.headers[name];
     }
     req.headers.host = issuer.host;

@@ -5,6 +5,7 @@ import { createHashing } from '../adapters/hashing.ts';
 import { createLog } from '../adapters/log.ts';
 import { createMailer } from '../adapters/mail.ts';
 import { connect, migrate } from '../adapters/postgres.ts';
+import { connectRedis } from '../adapters/redis.ts';
 import { loadTown } from '../adapters/town.ts';
 import { parseKeyRing } from '../keys/key-ring.ts';
 import { createKeys } from '../keys/keys.ts';
@@ -35,6 +36,7 @@ try {
   refuseToStart([`DATABASE_URL: ${(error as Error).message}`]);
 }
 const postgres = connect(config.databaseUrl, { applicationName: 'stadtschluessel', max: 10 });
+const redis = config.redisUrl === undefined ? undefined : await connectRedis(config.redisUrl);
 const hashing = createHashing();
 const mailer = createMailer(config.smtpUrl, {
   name: loaded.town.name.de,
@@ -67,6 +69,7 @@ const app = await createApp({
         : checkpointSyslog(config.auditCheckpoints.host, config.auditCheckpoints.port, () => new Date()),
   }),
   health,
+  ...(redis && { redis }),
   ...(metrics && { metrics }),
 });
 const served = await serve(app, config.host, config.port, log).catch((error: NodeJS.ErrnoException) =>
@@ -93,6 +96,7 @@ const stop = async (): Promise<void> => {
   await served.stop();
   await hashing.close();
   mailer.close();
+  await redis?.close();
   await postgres.close();
 };
 process.on('SIGTERM', stop);

@@ -5,18 +5,16 @@ import { continuePage, submitPage } from '../interactions/layout.view.ts';
 
 export const HSTS_SECONDS = 2 * 365 * 24 * 60 * 60;
 
-/** Headers of every answer; a page's own Content-Security-Policy replaces the one set here. */
-export function securityHeaders(ctx: Koa.Context, issuer: URL): void {
-  ctx.set({
-    'Content-Security-Policy':
-      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
-      "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    'Referrer-Policy': 'no-referrer',
-    'X-Content-Type-Options': 'nosniff',
-    'X-Frame-Options': 'DENY',
-    ...(issuer.protocol === 'https:' && { 'Strict-Transport-Security': `max-age=${HSTS_SECONDS}; includeSubDomains` }),
-  });
-}
+/** Headers of every answer; a page's own Content-Security-Policy replaces the one here. */
+export const securityHeaders = (issuer: URL): Readonly<Record<string, string>> => ({
+  'Content-Security-Policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  ...(issuer.protocol === 'https:' && { 'Strict-Transport-Security': `max-age=${HSTS_SECONDS}; includeSubDomains` }),
+});
 
 /** Whether a browser that speaks Fetch Metadata follows a form or link here. */
 const browserNavigates = (ctx: Koa.Context): boolean => ctx.get('sec-fetch-mode') === 'navigate';

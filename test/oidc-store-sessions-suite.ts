@@ -35,6 +35,7 @@ const useSession = (
     await adapter.upsert(rotateTo ?? id, { ...changed, jti: rotateTo ?? id }, TTL * 100);
   });
 
+const same: Change = (session) => session;
 const authorize =
   (client: string, grantId: string = token()): Change =>
   (session) => ({ ...session, authorizations: { ...session.authorizations, [client]: { sid: token(), grantId } } });
@@ -149,7 +150,7 @@ export const declareSessionSuite = (open: () => Promise<StoreFixture>): void => 
     t.is((await store.adapterFor('Session').find(two))?.accountId, second);
   });
 
-  withStore('a session that was ended does not come back, nor do its codes', async (t, { store }) => {
+  withStore('a session that was ended does not come back, nor do its codes', async (t, { store, guardsLate }) => {
     const accountId = randomUUID();
     for (const end of [
       (session: { jti: string }) => store.adapterFor('Session').destroy(session.jti),
@@ -157,7 +158,7 @@ export const declareSessionSuite = (open: () => Promise<StoreFixture>): void => 
       () => store.revokeAccount(accountId),
     ]) {
       const grant = await newGrant(store, accountId);
-      for (const change of [(old: AdapterPayload) => old, authorize('library')]) {
+      for (const change of [same, authorize('library')]) {
         const session = await newSession(store, { accountId });
         const code = token();
         const request = store.inRequest(async () => {
@@ -167,7 +168,10 @@ export const declareSessionSuite = (open: () => Promise<StoreFixture>): void => 
           await inOtherRequest(() => Promise.resolve(end(session)));
           await store.adapterFor('Session').upsert(session.jti, change(found), TTL);
         });
-        await t.throwsAsync(request, { instanceOf: errors.LoginRequired });
+        if (guardsLate && change === same) {
+          const { lost } = await outcomes([request]);
+          allRefused(t, lost);
+        } else await t.throwsAsync(request, { instanceOf: errors.LoginRequired });
         t.is(await store.adapterFor('AuthorizationCode').find(code), undefined);
         t.is(await store.adapterFor('Session').findByUid(session.uid), undefined);
       }

@@ -22,6 +22,8 @@ export const openPostgresStore = async (): Promise<StoreFixture> => {
   return {
     store: createPostgresStore({ pool, keys, now }),
     clock,
+    purgedKinds: 4,
+    guardsLate: false,
     async restart() {
       await pool.end();
       pool = new pg.Pool({ connectionString: database.url, max: 16 });

@@ -10,6 +10,10 @@ export type StoreFixture = {
   readonly store: OidcStore;
   /** The store's clock. */
   readonly clock: { now: Date };
+  /** Of access tokens, codes, sessions and notes, how many the store itself has to remove; the rest end by themselves. */
+  readonly purgedKinds: number;
+  /** A code whose session ends while it is stored is refused when it is redeemed, not when it is stored. */
+  readonly guardsLate: boolean;
   /** Another process on the same data; the first one's connections are closed. */
   restart(): Promise<OidcStore>;
   /** Everything that is stored, as one text. */

@@ -7,6 +7,7 @@ import { createHashing } from '../../adapters/hashing.ts';
 import { createLog } from '../../adapters/log.ts';
 import { createMailer } from '../../adapters/mail.ts';
 import { connect } from '../../adapters/postgres.ts';
+import { connectRedis } from '../../adapters/redis.ts';
 import { newKeyRing, parseKeyRing } from '../../keys/key-ring.ts';
 import { createKeys, type Keys } from '../../keys/keys.ts';
 import { type App, createApp } from '../../provider/app.ts';
@@ -96,6 +97,8 @@ export type RunningTown = {
 type Options = {
   /** Another Postgres server than the shared one. */
   readonly server?: string;
+  /** A Redis beside it. */
+  readonly redisUrl?: string;
   readonly now?: () => Date;
   readonly town?: Town;
   /** Further services, for which there is no server. */
@@ -173,6 +176,10 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     one.close(),
   );
   const sources = await options.sources?.(issuer);
+  const redis =
+    options.redisUrl === undefined
+      ? undefined
+      : opened.adopt(await connectRedis(options.redisUrl), (one) => one.close());
   const app = await createApp({
     issuer: new URL(issuer),
     trustedProxies: ['127.0.0.1/32'],
@@ -186,6 +193,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     log,
     now,
     sources,
+    ...(redis && { redis }),
     // The services are on loopback, where only the sandbox may send logout tokens.
     sandbox: { inboxUrl: `${issuer}/postfach` },
   });
