@@ -12,6 +12,10 @@ export type Config = {
   readonly port: number;
   readonly databaseUrl: string;
   readonly redisUrl?: string;
+  /** Equal processes on this machine. */
+  readonly workers: number;
+  /** Cost of argon2id; older hashes are renewed at the next sign-in. */
+  readonly hashing: { readonly memoryKiB: number; readonly passes: number };
   readonly smtpUrl: string;
   readonly townFile: string;
   /** CIDR ranges of the proxies whose forwarding headers are believed. */
@@ -71,6 +75,10 @@ export const readConfig = (
   const host = readHost(env['HOST'], fault);
   const databaseUrl = readDatabaseUrl(env['DATABASE_URL'], fault);
   const redisUrl = readRedisUrl(env['REDIS_URL'], fault);
+  const workers = readNumber('WORKERS', env, { least: 1, most: 64, usual: 1 }, fault);
+  // RFC 9106 and OWASP: not below 19 MiB with two passes. Above 1 GiB nobody would wait for it.
+  const memoryKiB = readNumber('ARGON2_MEMORY_KIB', env, { least: 19_456, most: 1_048_576, usual: 19_456 }, fault);
+  const passes = readNumber('ARGON2_PASSES', env, { least: 2, most: 20, usual: 2 }, fault);
   const smtpUrl = readSmtpUrl(env['SMTP_URL'], fault);
   const townFile = readTownFile(env['TOWN_FILE'], files, fault);
   const trustedProxies = readProxies(env['TRUSTED_PROXIES'], fault);
@@ -86,6 +94,9 @@ export const readConfig = (
     port === undefined ||
     host === undefined ||
     databaseUrl === undefined ||
+    workers === undefined ||
+    memoryKiB === undefined ||
+    passes === undefined ||
     smtpUrl === undefined ||
     townFile === undefined ||
     trustedProxies === undefined ||
@@ -100,6 +111,8 @@ export const readConfig = (
     port,
     databaseUrl,
     ...(redisUrl !== undefined && { redisUrl }),
+    workers,
+    hashing: Object.freeze({ memoryKiB, passes }),
     smtpUrl,
     townFile,
     trustedProxies: Object.freeze(trustedProxies),
@@ -154,6 +167,19 @@ const readPort = (value: string | undefined, fault: Fault): number | undefined =
   return port >= 1 && port <= 65535
     ? port
     : fault('PORT is not a port: set a number from 1 to 65535, or leave it out for 3000.');
+};
+
+const readNumber = (
+  name: string,
+  env: Environment,
+  { least, most, usual }: { least: number; most: number; usual: number },
+  fault: Fault,
+): number | undefined => {
+  const text = given(env[name]) ?? String(usual);
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  return number >= least && number <= most
+    ? number
+    : fault(`${name} is out of range: set a whole number from ${least} to ${most}, or leave it out for ${usual}.`);
 };
 
 const readHost = (value: string | undefined, fault: Fault): string | undefined => {

@@ -1,3 +1,5 @@
+import cluster from 'node:cluster';
+import { availableParallelism } from 'node:os';
 import type { Context } from '../accounts/context.ts';
 import { checkpointFile, checkpointSyslog } from '../adapters/checkpoints.ts';
 import { readConfig } from '../adapters/config.ts';
@@ -13,6 +15,7 @@ import { createApp } from './app.ts';
 import { createHealth } from './health.ts';
 import { createMetrics, serveMetrics } from './metrics.ts';
 import { serve } from './serve.ts';
+import { keepWorkers } from './workers.ts';
 
 const MIGRATIONS = new URL('../infra/migrations/', import.meta.url).pathname;
 
@@ -35,9 +38,13 @@ try {
 } catch (error) {
   refuseToStart([`DATABASE_URL: ${(error as Error).message}`]);
 }
+if (config.workers > 1 && cluster.isPrimary) process.exit(await keepWorkers(config.workers, log));
+
 const postgres = connect(config.databaseUrl, { applicationName: 'stadtschluessel', max: 10 });
 const redis = config.redisUrl === undefined ? undefined : await connectRedis(config.redisUrl);
-const hashing = createHashing();
+// The workers share the machine: together they hash on as many cores as one would.
+const processes = Math.max(1, Math.floor((availableParallelism() - 1) / config.workers));
+const hashing = createHashing({ processes, ...config.hashing });
 const mailer = createMailer(config.smtpUrl, {
   name: loaded.town.name.de,
   address: loaded.town.contact.email,
@@ -89,6 +96,8 @@ const collected =
 
 let stopping = false;
 const stop = async (): Promise<void> => {
+  // A worker may be told twice: by its primary, and by a terminal or service manager that tells all.
+  if (stopping && cluster.isWorker) return;
   if (stopping) process.exit(1);
   stopping = true;
   health.drain();
@@ -98,6 +107,7 @@ const stop = async (): Promise<void> => {
   mailer.close();
   await redis?.close();
   await postgres.close();
+  if (cluster.isWorker) process.exit(0);
 };
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);

@@ -1,9 +1,12 @@
 import { createServer, type Server } from 'node:http';
+import { Server as NetServer } from 'node:net';
 import type { Logger } from 'pino';
 import type { App } from './app.ts';
 
 /** Seconds that requests under way get when the process is asked to stop. */
 const DRAIN_SECONDS = 20;
+/** Kept-alive connections are closed with their next answer; one that has none in this time is idle and cut. */
+const IDLE_SECONDS = 3;
 const BODY_SECONDS = 30;
 
 /** A running server; `stop` lets requests under way finish, then ends the background work. */
@@ -32,10 +35,12 @@ export async function serve(app: App, host: string, port: number, log: Logger): 
     server,
     async stop() {
       draining = true;
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
+      // `server.close` of node:http cuts idle connections at once, on which the next request may be under way.
+      const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+      const idle = setTimeout(() => server.closeIdleConnections(), IDLE_SECONDS * 1000);
       const late = setTimeout(() => server.closeAllConnections(), DRAIN_SECONDS * 1000);
       await closed;
+      clearTimeout(idle);
       clearTimeout(late);
       await app.close();
     },

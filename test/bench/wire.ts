@@ -49,7 +49,9 @@ export class Wire {
       this.#read();
     });
     const lost = (error?: Error): void => {
-      if (this.#socket === socket) this.#socket = undefined;
+      // An answer may have said that this is the last one: then the next request has a connection of its own.
+      if (this.#socket !== socket) return;
+      this.#socket = undefined;
       const waiting = this.#waiting;
       this.#waiting = undefined;
       waiting?.reject(error ?? new Error('the connection was closed'));

@@ -1,0 +1,114 @@
+/** `provider/main.ts` as it runs in production, on a database of its own, for tests of whole processes. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as clients from '../../accounts/clients.ts';
+import type { Context } from '../../accounts/context.ts';
+import type { Registration } from '../../accounts/town.ts';
+import { newKeyRing, parseKeyRing } from '../../keys/key-ring.ts';
+import { createKeys } from '../../keys/keys.ts';
+import { testDatabase } from './postgres.ts';
+
+const MAIN = fileURLToPath(new URL('../../provider/main.ts', import.meta.url));
+const TOWN_FILE = fileURLToPath(new URL('../../infra/towns/guetersloh/town.yaml', import.meta.url));
+export const PRODUCTION_HOST = 'id.bench.example';
+
+export const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+
+export type Production = {
+  readonly port: number;
+  readonly pid: number;
+  readonly context: Context;
+  readonly databaseUrl: string;
+  /** What was written to standard output and error so far. */
+  readonly output: () => string;
+  readonly secretOf: (clientId: string) => string;
+  signal(name: NodeJS.Signals): void;
+  /** Waits until the text is written. */
+  wrote(text: string): Promise<void>;
+  /** The exit code. */
+  ended: Promise<number | null>;
+  stop(): Promise<void>;
+};
+
+/** Starts it with these services registered, and waits until it answers. */
+export const startProduction = async (
+  registrations: readonly Registration[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Production> => {
+  const database = await testDatabase();
+  const folder = mkdtempSync(path.join(tmpdir(), 'stadtschluessel-production-'));
+  const text = newKeyRing();
+  const ring = parseKeyRing(text);
+  if ('faults' in ring) throw new Error(ring.faults.join('\n'));
+  const ringFile = path.join(folder, 'keyring.json');
+  writeFileSync(ringFile, text, { mode: 0o600 });
+  const keys = createKeys(ring);
+  const context: Context = {
+    db: database.knex,
+    now: () => new Date(),
+    keys,
+    actor: { kind: 'system', part: 'test' },
+  };
+  const registered = registrations.map((registration) => ({ registration, secret: clients.newClientSecret() }));
+  await clients.apply(context, registered);
+  const port = await freePort();
+  const child = spawn(process.execPath, [MAIN], {
+    env: {
+      PATH: process.env['PATH'],
+      ISSUER: `https://${PRODUCTION_HOST}`,
+      PORT: String(port),
+      DATABASE_URL: database.url,
+      SMTP_URL: 'smtp://127.0.0.1:9',
+      TOWN_FILE,
+      TRUSTED_PROXIES: '127.0.0.1/32',
+      KEYRING_FILE: ringFile,
+      ...environment,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  }
+  const ended = once(child, 'exit').then(([code]) => code as number | null);
+  const wrote = async (wanted: string): Promise<void> => {
+    const deadline = Date.now() + 60_000;
+    while (!output.includes(wanted)) {
+      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`“${wanted}” was not written:\n${output}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  await wrote('listening');
+  return {
+    port,
+    pid: child.pid ?? 0,
+    context,
+    databaseUrl: database.url,
+    output: () => output,
+    secretOf: (id) => registered.find(({ registration }) => registration.clientId === id)?.secret.reveal() ?? '',
+    signal: (name) => void child.kill(name),
+    wrote,
+    ended,
+    async stop() {
+      child.kill('SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), 30_000);
+      await ended;
+      clearTimeout(late);
+      await database.drop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+};

@@ -1,0 +1,102 @@
+/** Two workers on one port: renewed under load, replaced after a crash, told of changes, and stopped without a loss. */
+import test from 'ava';
+import * as clients from '../../accounts/clients.ts';
+import type { Registration } from '../../accounts/town.ts';
+import { childrenOf } from '../bench/processes.ts';
+import { Wire } from '../bench/wire.ts';
+import { PRODUCTION_HOST, type Production, startProduction } from '../harness/production.ts';
+
+const MACHINE: Registration = {
+  clientId: 'maschine',
+  organisation: 'stadt',
+  name: { de: 'Maschine' },
+  description: { de: 'Maschine' },
+  kind: 'api',
+  authMethod: 'client_secret_basic',
+  redirectUris: [],
+  postLogoutRedirectUris: [],
+  claims: [],
+  refreshTokens: false,
+  needsEmail: false,
+  corsOrigins: [],
+  contacts: [],
+};
+const CONNECTIONS = 8;
+
+const tokenOf = async (wire: Wire, id: string, secret: string): Promise<number> => {
+  const authorization = `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
+  const body = 'grant_type=client_credentials';
+  return (await wire.send('/token', { method: 'POST', headers: { authorization }, body })).status;
+};
+
+/** Load on every connection until `done`; what went wrong, and how many requests were answered. */
+const underLoad = async (
+  node: Production,
+  work: () => Promise<void>,
+): Promise<{ answered: number; faults: string[] }> => {
+  let [done, answered] = [false, 0];
+  const faults: string[] = [];
+  const lanes = Array.from({ length: CONNECTIONS }, async () => {
+    const wire = new Wire(PRODUCTION_HOST, node.port);
+    while (!done) {
+      try {
+        const status = await tokenOf(wire, 'maschine', node.secretOf('maschine'));
+        if (status !== 200) faults.push(String(status));
+        answered += 1;
+        if ((await wire.send('/jwks')).status !== 200) faults.push('jwks');
+      } catch (error) {
+        faults.push(String(error));
+      }
+    }
+    wire.close();
+  });
+  await work();
+  done = true;
+  await Promise.all(lanes);
+  return { answered, faults };
+};
+
+test.serial('workers are renewed under load without one failed request', async (t) => {
+  const node = await startProduction([MACHINE], { WORKERS: '2' });
+  try {
+    const { answered, faults } = await underLoad(node, async () => {
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+      const before = childrenOf(node.pid);
+      node.signal('SIGHUP');
+      await node.wrote('all workers are renewed');
+      const after = childrenOf(node.pid);
+      t.is(after.length, 2);
+      t.false(after.some((pid) => before.includes(pid)));
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    });
+    t.deepEqual(faults, []);
+    t.true(answered > 100);
+    t.log(`${answered} requests answered, none failed`);
+  } finally {
+    await node.stop();
+  }
+  t.is(await node.ended, 0);
+});
+
+test.serial('a worker that crashes is replaced, and a change reaches all of them within a second', async (t) => {
+  const node = await startProduction([MACHINE], { WORKERS: '2' });
+  try {
+    const [first] = childrenOf(node.pid);
+    process.kill(first ?? 0, 'SIGKILL');
+    await node.wrote('a worker has ended by itself');
+    const wires = Array.from({ length: 16 }, () => new Wire(PRODUCTION_HOST, node.port));
+    const deadline = Date.now() + 20_000;
+    while (childrenOf(node.pid).length < 2 && Date.now() < deadline) await new Promise((r) => setTimeout(r, 50));
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    const other = { ...MACHINE, clientId: 'neu' };
+    const secret = clients.newClientSecret();
+    await clients.apply(node.context, [{ registration: MACHINE }, { registration: other, secret }]);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    // Connections are dealt out to the workers in turn.
+    const statuses = await Promise.all(wires.map((wire) => tokenOf(wire, 'neu', secret.reveal())));
+    t.deepEqual(new Set(statuses), new Set([200]));
+    for (const wire of wires) wire.close();
+  } finally {
+    await node.stop();
+  }
+});
