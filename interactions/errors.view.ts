@@ -1,3 +1,4 @@
+import { catalogueAddress } from './entwickler/catalogue.ts';
 import { type Fragment, html, safeUrl } from './html.ts';
 import { textsIn } from './language.ts';
 import { layout, type Shell } from './layout.view.ts';
@@ -49,6 +50,7 @@ export const errorPage = (shell: Shell, error: PageError): string => {
     [t.status, String(error.status)],
     [t.detail, error.detail],
   ];
+  const catalogued = catalogueAddress(error.code);
   const again = error.again?.startsWith('/') === true ? error.again : safeUrl(error.again);
   return layout(shell, {
     title: text.title,
@@ -60,7 +62,7 @@ export const errorPage = (shell: Shell, error: PageError): string => {
       ${again !== undefined && html`<a class="kern-btn kern-btn--primary" href="${again}"><span class="kern-label">${t.again}</span></a>`}
       <a class="kern-btn kern-btn--secondary" href="/"><span class="kern-label">${t.toStart}</span></a>
     </div>
-    <p class="kern-body kern-body--small kern-body--muted">${t.code}: <code>${error.code}</code>${error.reference !== undefined && html`<br>${t.reference}: <code>${error.reference}</code>`}</p>
+    <p class="kern-body kern-body--small kern-body--muted">${t.code}: <code>${catalogued === undefined ? error.code : html`<a class="kern-link kern-link--no-visited-state" href="${catalogued}">${error.code}</a>`}</code>${error.reference !== undefined && html`<br>${t.reference}: <code>${error.reference}</code>`}</p>
     <details class="ss-details">
       <summary>${t.developers}</summary>
       <dl class="ss-facts">

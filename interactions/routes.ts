@@ -1,6 +1,7 @@
 import type Koa from 'koa';
 import { serveAsset } from './assets.ts';
 import type { PageDeps } from './deps.ts';
+import { addDeveloperPages } from './entwickler/routes.ts';
 import { finishSignIn, finishWithoutSignIn } from './finish.ts';
 import type { Form } from './form.ts';
 import { createRegistrar, sendError, sendPage, shellOf } from './http.ts';
@@ -120,6 +121,8 @@ export const createPages = (deps: PageDeps): Koa.Middleware => {
   pages.get('/', async (ctx) => {
     sendPage(ctx, 200, startPage(shellOf(ctx, deps), await deps.registrations(), deps.issuer));
   });
+
+  addDeveloperPages(pages, deps);
 
   pages.get('/assets/:version/:name*', async (ctx, { version = '', name = '' }) => {
     if (serveAsset(ctx, version, name)) return;

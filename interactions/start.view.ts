@@ -1,4 +1,5 @@
 import type { Registration } from '../accounts/town.ts';
+import { PORTAL_TEXTS } from './entwickler/texts.ts';
 import { type Html, html, safeUrl } from './html.ts';
 import { inLanguage, textsIn } from './language.ts';
 import { layout, type Shell } from './layout.view.ts';
@@ -43,6 +44,7 @@ export const startPage = (shell: Shell, registrations: readonly Registration[], 
       <h2 class="kern-heading-small">${t.privacyTitle}</h2>
       <p class="kern-body">${t.privacy}</p>
       <p class="kern-body">${t.signOutText} <a class="kern-link kern-link--no-visited-state" href="/session/end">${t.signOut}</a></p>
-    </section>`,
+    </section>
+    <p class="kern-body kern-body--small"><a class="kern-link" href="/entwickler">${PORTAL_TEXTS[shell.language].title}</a></p>`,
   });
 };

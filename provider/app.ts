@@ -120,7 +120,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const registrations = new Registrations(context, issuer);
   await registrations.load();
 
-  const errors = createErrors({ town, log, sandbox: deps.sandbox });
+  const errors = createErrors({ issuer, town, log, sandbox: deps.sandbox });
   const adapter: AdapterFactory = (model) => providerAdapter(model, store, registrations, context);
   const current = new CurrentProvider({
     issuer,
@@ -148,6 +148,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     equip(provider) {
       permitDeviceCodes(provider, (id) => registrations.find(id)?.kind === 'device');
       queueBackchannelLogout(provider, context, () => logouts.wake());
+      provider.use(errors.explain);
       provider.use(errors.boundary);
       provider.use(refuseFutureProofs);
       // What a request writes goes out before its answer: a refused write must not have been acknowledged.

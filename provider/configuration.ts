@@ -116,6 +116,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       claims_locales_supported: parts.town.languages,
       ui_locales_supported: parts.town.languages,
       op_policy_uri: parts.town.pages.privacy,
+      service_documentation: `${issuer.origin}/entwickler`,
       ...(parts.mtlsOrigin !== undefined && { mtls_endpoint_aliases: endpointAliases(parts.mtlsOrigin) }),
       subject_types_supported: ['pairwise'],
     },

@@ -3,11 +3,12 @@ import type Koa from 'koa';
 import { type ErrorOut, type KoaContextWithOIDC, errors as oidcErrors, type Provider } from 'oidc-provider';
 import type { Logger } from 'pino';
 import type { Town } from '../accounts/town.ts';
+import { catalogueAddress } from '../interactions/entwickler/catalogue.ts';
 import { type ErrorKind, kindOfStatus } from '../interactions/errors.view.ts';
 import { sendError, shellOf } from '../interactions/http.ts';
 import { meansUnavailable, RETRY_AFTER_SECONDS, ServiceUnavailable } from './availability.ts';
 
-type ErrorParts = { town: Town; log: Logger; sandbox: { inboxUrl: string } | undefined };
+type ErrorParts = { issuer: URL; town: Town; log: Logger; sandbox: { inboxUrl: string } | undefined };
 
 /** Errors that say something about the service's request, not about what the citizen did. */
 const CLIENT_ERRORS = new Set(['invalid_client', 'invalid_redirect_uri', 'unauthorized_client', 'invalid_request_uri']);
@@ -19,7 +20,7 @@ function kindOf(code: string, status: number, error: unknown): ErrorKind {
 }
 
 /** The error pages of everything that is not in interactions/, and what is logged of errors. */
-export function createErrors({ town, log, sandbox }: ErrorParts) {
+export function createErrors({ issuer, town, log, sandbox }: ErrorParts) {
   // Without a path, so that the language switcher does not lead to a request that lost its parameters.
   const shell = (ctx: Koa.Context, uiLocales?: unknown) => ({
     ...shellOf(ctx, { town, ...(sandbox && { sandbox }) }, uiLocales),
@@ -96,6 +97,15 @@ export function createErrors({ town, log, sandbox }: ErrorParts) {
       if (ctx.status === 404 && ctx.body == null && ctx.accepts('json', 'html') === 'html') {
         sendError(ctx, shell(ctx), { kind: 'notFound', status: 404, code: 'not_found' });
       }
+    },
+
+    /** Leads from a JSON error to its entry in the catalogue (RFC 6749 §5.2, `error_uri`). */
+    async explain(ctx: Koa.Context, next: () => Promise<void>): Promise<void> {
+      await next();
+      const body = ctx.body as { error?: unknown } | null | undefined;
+      if (typeof body !== 'object' || body === null || typeof body.error !== 'string') return;
+      const address = catalogueAddress(body.error);
+      if (address !== undefined) ctx.body = { ...body, error_uri: new URL(address, issuer).href };
     },
 
     /** Logs what oidc-provider would only emit. */

@@ -266,7 +266,7 @@ const refusals: Refusal[] = [
       const first = await place.clients.jwtdpop.visit(visitor, url, CREDENTIALS);
       if (first.back.get('code') === null) return new URLSearchParams({ error: `first: ${first.back}` });
       const again = await visitor.open(url, atHome(place.town));
-      const code = /<code>([a-z_]+)<\/code>/.exec(again.text)?.[1];
+      const code = /<code>(?:<a [^>]*>)?([a-z_]+)</.exec(again.text)?.[1];
       return new URLSearchParams({ error: code ?? returned(again).get('error') ?? String(again.status) });
     },
   },

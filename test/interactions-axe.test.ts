@@ -73,6 +73,12 @@ const visitLoosePages = async (page: Page, see: (name: string) => Promise<void>)
   for (const [name, address] of [
     ['start', '/'],
     ['unknown', '/nirgendwo'],
+    ['developers', '/entwickler'],
+    ['developers-examples', '/entwickler/beispiele'],
+    ['developers-errors', '/entwickler/fehler'],
+    ['developers-claims', '/entwickler/angaben?dienst=portal'],
+    ['developers-playground', '/entwickler/erproben'],
+    ['device', '/device'],
     ['expired', '/interaction/abc'],
     ['bad-client', '/auth?client_id=niemand&response_type=code&scope=openid'],
   ] as const) {

@@ -1,0 +1,156 @@
+import type { Registration } from '../../accounts/town.ts';
+import { type Fragment, type Html, html } from '../html.ts';
+import { inLanguage } from '../language.ts';
+import { layout, type Shell } from '../layout.view.ts';
+import { ERROR_CATALOGUE } from './catalogue.ts';
+import { EXAMPLES, exampleText } from './examples.ts';
+import { PORTAL_TEXTS, type PortalTexts } from './texts.ts';
+
+type PageName = keyof PortalTexts['pages'];
+
+export const PORTAL_PATHS: Readonly<Record<PageName, string>> = {
+  start: '/entwickler',
+  examples: '/entwickler/beispiele',
+  errors: '/entwickler/fehler',
+  claims: '/entwickler/angaben',
+  playground: '/entwickler/erproben',
+  status: '/entwickler/stand',
+};
+
+const PAGES = Object.keys(PORTAL_PATHS) as PageName[];
+
+const textsOf = (shell: Shell): PortalTexts => PORTAL_TEXTS[shell.language];
+
+/** Text as it is, in a box that scrolls by keyboard too. */
+export const code = (text: string, label: string): Html =>
+  html`<pre class="ss-code" tabindex="0" role="region" aria-label="${label}"><code>${text}</code></pre>`;
+
+/** The frame of the portal: its pages, and which one this is. */
+export const portalPage = (shell: Shell, name: PageName, body: Fragment): string => {
+  const t = textsOf(shell);
+  return layout(shell, {
+    title: name === 'start' ? t.title : t.pages[name],
+    preline: name === 'start' ? undefined : t.title,
+    wide: true,
+    body: html`<nav class="ss-portal" aria-label="${t.nav}"><ul>${PAGES.map(
+      (one) =>
+        html`<li>${one === name ? html`<span aria-current="page">${t.pages[one]}</span>` : html`<a class="kern-link kern-link--no-visited-state" href="${PORTAL_PATHS[one]}">${t.pages[one]}</a>`}</li>`,
+    )}</ul></nav>
+    ${body}`,
+  });
+};
+
+const SERVICE_FILE = `# infra/towns/guetersloh/services/meindienst.yaml
+client_id: meindienst
+organisation: stadt
+name: { de: Mein Dienst, en: My service }
+description: { de: Ein Versuch, en: A trial }
+kind: web
+token_endpoint_auth_method: client_secret_basic
+redirect_uris: [https://meindienst.example/callback]
+contacts: [technik@meindienst.example]`;
+
+const START = 'npm ci && npm start';
+const RUN = 'npm install openid-client\nISSUER=http://localhost:3000 CLIENT_ID=… CLIENT_SECRET=… node node.mjs';
+const REGISTER = `curl http://localhost:3000/reg -H 'content-type: application/json' \\
+  -d '{"redirect_uris": ["http://localhost:8080/callback"], "client_name": "Mein Dienst"}'`;
+
+export const startView = (shell: Shell, issuer: URL): string => {
+  const t = textsOf(shell);
+  const discovery = `${issuer.origin}/.well-known/openid-configuration`;
+  const facts: readonly (readonly [string, Fragment])[] = [
+    [t.issuer, html`<code>${issuer.origin}</code>`],
+    [t.discovery, html`<a class="kern-link kern-link--no-visited-state" href="${discovery}">${discovery}</a>`],
+    [t.flow, t.flowText],
+    [t.subject, t.subjectText],
+  ];
+  return portalPage(
+    shell,
+    'start',
+    html`<p class="kern-body kern-body--large">${t.lead}</p>
+    <h2 class="kern-heading-small">${t.facts}</h2>
+    <dl class="ss-facts">${facts.map(([label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
+    <h2 class="kern-heading-small">${t.steps}</h2>
+    <ol>
+      <li class="ss-step"><p class="kern-body">${t.step1}</p>${code(START, t.step1)}</li>
+      <li class="ss-step"><p class="kern-body">${t.step2}</p>${code(SERVICE_FILE, t.step2)}${shell.sandbox !== undefined && code(REGISTER, t.registration)}</li>
+      <li class="ss-step"><p class="kern-body">${t.step3}</p>${code(RUN, t.step3)}</li>
+    </ol>
+    <h2 class="kern-heading-small">${t.hints}</h2>
+    <ul class="kern-body">${t.hintList.map((hint) => html`<li>${hint}</li>`)}</ul>`,
+  );
+};
+
+export const examplesView = (shell: Shell): string => {
+  const t = textsOf(shell);
+  return portalPage(
+    shell,
+    'examples',
+    html`<p class="kern-body kern-body--large">${t.examplesLead}</p>
+    ${EXAMPLES.map(
+      ({ id, title, file, tested }) =>
+        html`<section><h2 class="kern-heading-small" id="${id}">${title}</h2>
+        <p class="kern-body kern-body--small kern-body--muted">${file} · ${tested ? t.tested : t.untested}</p>
+        ${code(exampleText(file), title)}</section>`,
+    )}`,
+  );
+};
+
+export const errorsView = (shell: Shell): string => {
+  const t = textsOf(shell);
+  return portalPage(
+    shell,
+    'errors',
+    html`<p class="kern-body kern-body--large">${t.errorsLead}</p>
+    ${Object.entries(ERROR_CATALOGUE).map(
+      ([name, { cause, remedy }]) =>
+        html`<section id="${name}"><h2 class="kern-heading-small"><code>${name}</code></h2>
+        <dl class="ss-facts"><div><dt>${t.cause}</dt><dd>${inLanguage(cause, shell.language)}</dd></div>
+        <div><dt>${t.remedy}</dt><dd>${inLanguage(remedy, shell.language)}</dd></div></dl></section>`,
+    )}`,
+  );
+};
+
+export const claimsView = (
+  shell: Shell,
+  registrations: readonly Registration[],
+  shown: { readonly registration: Registration; readonly sample: object } | undefined,
+): string => {
+  const t = textsOf(shell);
+  const { language } = shell;
+  return portalPage(
+    shell,
+    'claims',
+    html`<p class="kern-body kern-body--large">${t.claimsLead}</p>
+    <form method="get" action="${PORTAL_PATHS.claims}" class="ss-form">
+      <div class="kern-form-input"><label class="kern-label" for="dienst">${t.service}</label>
+      <div class="kern-form-input__select-wrapper"><select class="kern-form-input__select" id="dienst" name="dienst">${registrations.map(
+        (one) =>
+          html`<option value="${one.clientId}"${one.clientId === shown?.registration.clientId && html` selected`}>${inLanguage(one.name, language)}</option>`,
+      )}</select></div></div>
+      <div class="ss-actions"><button type="submit" class="kern-btn kern-btn--primary"><span class="kern-label">${t.show}</span></button></div>
+    </form>
+    ${
+      shown !== undefined &&
+      html`<h2 class="kern-heading-small">${t.claimsOf(inLanguage(shown.registration.name, language))}</h2>
+      ${shown.registration.claims.length === 0 && html`<p class="kern-body">${t.onlySub}</p>`}
+      <dl class="ss-facts">${shown.registration.claims.map(
+        (use) =>
+          html`<div><dt><code>${use.claim}</code> (${use.required ? t.required : t.optional})</dt><dd>${inLanguage(use.purpose, language)} · ${inLanguage(use.legalBasis, language)}</dd></div>`,
+      )}</dl>
+      <h3 class="kern-heading-small">${t.sample}</h3>
+      ${code(JSON.stringify(shown.sample, null, 2), t.sample)}`
+    }`,
+  );
+};
+
+export const statusView = (shell: Shell, changelog: string): string => {
+  const t = textsOf(shell);
+  return portalPage(
+    shell,
+    'status',
+    html`<p class="kern-body kern-body--large">${t.statusLead} <a class="kern-link kern-link--no-visited-state" href="/.well-known/openid-configuration">${t.discovery}</a></p>
+    <h2 class="kern-heading-small">${t.changelog}</h2>
+    ${code(changelog, t.changelog)}`,
+  );
+};
