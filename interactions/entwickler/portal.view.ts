@@ -77,7 +77,7 @@ export const startView = (shell: Shell, issuer: URL): string => {
       <li class="ss-step"><p class="kern-body">${t.step3}</p>${code(RUN, t.step3)}</li>
     </ol>
     <h2 class="kern-heading-small">${t.hints}</h2>
-    <ul class="kern-body">${t.hintList.map((hint) => html`<li>${hint}</li>`)}</ul>`,
+    <ul class="kern-body ss-hints">${t.hintList.map((hint) => html`<li>${hint}</li>`)}</ul>`,
   );
 };
 
