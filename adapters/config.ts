@@ -4,6 +4,7 @@ import ipaddr from 'ipaddr.js';
 import type { KeyRing } from '../keys/key-ring.ts';
 import type { LogLevel } from './log.ts';
 import { isLoopbackHost } from './mail.ts';
+import { readSources, type SourceSettings } from './source-config.ts';
 
 /** The settings of a provider in production; read once, frozen. */
 export type Config = {
@@ -27,6 +28,8 @@ export type Config = {
   readonly metrics?: { readonly host: string; readonly port: number };
   /** Where the audit's checkpoints go; the log if nothing is set. */
   readonly auditCheckpoints?: { readonly file: string } | { readonly host: string; readonly port: number };
+  /** Identity sources; each is off unless it is set up. */
+  readonly sources: SourceSettings;
   readonly logLevel: LogLevel;
 };
 
@@ -61,6 +64,7 @@ export const readConfig = (
   env: Environment,
   parseKeyRing: ParseKeyRing,
   files: ConfigFiles = realFiles,
+  now = new Date(),
 ): Config | { faults: string[] } => {
   const faults: string[] = [];
   const fault = (line: string): undefined => {
@@ -86,6 +90,7 @@ export const readConfig = (
   const keyRing = readKeyRing(env, parseKeyRing, files, fault);
   const metrics = readMetrics(env, port, fault);
   const auditCheckpoints = readCheckpoints(env['AUDIT_CHECKPOINTS'], fault);
+  const sources = readSources(env, files, issuer, now, fault);
   const logLevel = LOG_LEVELS.find((level) => level === (given(env['LOG_LEVEL']) ?? 'info'));
   if (logLevel === undefined) fault(`LOG_LEVEL is not a level: set one of ${LOG_LEVELS.join(', ')}, or leave it out.`);
   if (
@@ -120,6 +125,7 @@ export const readConfig = (
     keyRing,
     ...(metrics !== undefined && { metrics }),
     ...(auditCheckpoints !== undefined && { auditCheckpoints }),
+    sources: Object.freeze(sources),
     logLevel,
   });
 };

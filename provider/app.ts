@@ -18,6 +18,7 @@ import { createPostgresStore } from '../adapters/oidc-store-postgres.ts';
 import { createRedisStore } from '../adapters/oidc-store-redis.ts';
 import { listen, type Postgres } from '../adapters/postgres.ts';
 import type { RedisConnection } from '../adapters/redis.ts';
+import type { SourceSettings } from '../adapters/source-config.ts';
 import { createPages } from '../interactions/routes.ts';
 import { dormancyText } from '../interactions/texts/privacy-mails.ts';
 import type { Keys } from '../keys/keys.ts';
@@ -44,7 +45,7 @@ import { requestId } from './request-id.ts';
 import { deliverSecurityEvents } from './security-events.ts';
 import { refuseFutureProofs } from './security-profile.ts';
 import { servicesOf } from './service-sessions.ts';
-import { createSources, endStaffSessions, type SourceSettings } from './sources.ts';
+import { createSources, endStaffSessions } from './sources.ts';
 import { providerAdapter } from './storage.ts';
 import { withdrawal } from './withdrawal.ts';
 

@@ -77,6 +77,7 @@ const app = await createApp({
   }),
   health,
   ...(redis && { redis }),
+  sources: config.sources,
   ...(metrics && { metrics }),
 });
 const served = await serve(app, config.host, config.port, log).catch((error: NodeJS.ErrnoException) =>

@@ -2,20 +2,13 @@ import type { Logger } from 'pino';
 import type { Context } from '../accounts/context.ts';
 import * as identities from '../accounts/identities.ts';
 import type { Town } from '../accounts/town.ts';
-import { type BundIdSettings, createBundId } from '../adapters/bundid.ts';
-import { createEidServer, type EidServerSettings } from '../adapters/eid-server.ts';
+import { createBundId } from '../adapters/bundid.ts';
+import { createEidServer } from '../adapters/eid-server.ts';
 import { communityIdOf, createEidSource } from '../adapters/eid-source.ts';
 import type { OidcStore } from '../adapters/oidc-store.ts';
-import { createUpstream, type UpstreamSettings } from '../adapters/upstream-oidc.ts';
+import type { SourceSettings } from '../adapters/source-config.ts';
+import { createUpstream } from '../adapters/upstream-oidc.ts';
 import type { Sources } from '../interactions/identity/sources.ts';
-
-/** What each identity source needs; one that is not named is off. */
-export type SourceSettings = {
-  /** `client`: where AusweisApp listens, if not where it always does. */
-  readonly eid?: EidServerSettings & { readonly client?: URL };
-  readonly bundid?: BundIdSettings;
-  readonly upstream?: UpstreamSettings;
-};
 
 type Parts = { town: Town; store: OidcStore; now: () => Date; log: Logger };
 

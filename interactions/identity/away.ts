@@ -27,7 +27,7 @@ const eidView = (visit: Visit): string => {
     back: true,
     scripts: ['page.js', 'eid.js'],
     body: html`<p class="kern-body">${t.lead}</p>
-    <ol class="kern-body ss-list"><li>${t.card}</li><li>${t.pin}</li><li>${t.reader}</li></ol>
+    <ul class="kern-body ss-list"><li>${t.card}</li><li>${t.pin}</li><li>${t.reader}</li></ul>
     <div class="ss-actions">
       <a class="kern-btn kern-btn--primary ss-btn--wide" href="${safeUrl(links?.desktop)}"><span class="kern-label">${t.open}</span></a>
       <a class="kern-btn kern-btn--secondary ss-btn--wide" href="${links?.mobile}"><span class="kern-label">${t.openMobile}</span></a>

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Town } from '../../../accounts/town.ts';
-import type { SourceSettings } from '../../../provider/sources.ts';
+import type { SourceSettings } from '../../../adapters/source-config.ts';
 import { Obstacle } from '../obstacle.ts';
 import { createAuthority, type Pair, xmlPair } from './certificates.ts';
 import type { Part } from './main.ts';
