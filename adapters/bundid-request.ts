@@ -13,6 +13,11 @@ export type BundIdSettings = {
     readonly certificates: readonly string[];
     /** Whether assertions are signed by themselves too, inside of the signed response. */
     readonly signsAssertions: boolean;
+    /**
+     * Older providers seal with AES-CBC. Nobody can try changed ciphertexts here, as the response around them is signed and
+     * checked first; BundID itself has no need of it, and no setting of production leads here.
+     */
+    readonly sealsWithCbc?: true;
   };
   readonly signing: { readonly key: string; readonly certificate: string };
   /** The first is published; those after it still open what was sealed for them. */

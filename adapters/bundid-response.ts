@@ -49,13 +49,16 @@ const the = (parent: Element, name: string, namespace: string): Element => {
   return found[0];
 };
 
-const checkAlgorithms = (root: Element): void => {
+const CBC = new Set(['http://www.w3.org/2001/04/xmlenc#aes128-cbc', 'http://www.w3.org/2001/04/xmlenc#aes256-cbc']);
+
+const checkAlgorithms = (root: Element, cbc = false): void => {
   for (const element of descendants(root)) {
     const algorithm = element.getAttribute('Algorithm') ?? '';
     if (element.localName === 'DigestMethod' && (element.parentNode as Element).localName === 'Reference')
       demand(SIGNED_DIGESTS.has(algorithm), 'digest algorithm');
     const allowed = ALGORITHMS[element.localName];
-    if (allowed !== undefined) demand(allowed.has(algorithm), `algorithm of ${element.localName}`);
+    if (allowed !== undefined)
+      demand(allowed.has(algorithm) || (cbc && CBC.has(algorithm)), `algorithm of ${element.localName}`);
   }
 };
 
@@ -72,7 +75,7 @@ const checkEnvelope = (response: Element, settings: BundIdSettings, { requestId,
   demand(issuer === undefined || textOf(issuer) === settings.idp.entityId, 'issuer of the response');
   demand(children(response, 'Signature', DS).length === 1, 'the response is not signed once');
   checkInstant(response, now);
-  checkAlgorithms(response);
+  checkAlgorithms(response, settings.idp.sealsWithCbc === true);
 };
 
 const time = (element: Element, attribute: string): number => {

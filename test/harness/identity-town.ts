@@ -39,11 +39,12 @@ const certificateOf = (origin: string): Promise<Uint8Array> =>
     socket.on('error', reject);
   });
 
-export const startIdentityTown = async () => {
+export const startIdentityTown = async (options: { host?: string } = {}) => {
   const stack = new AsyncDisposableStack();
   let clientUrl = '';
   let bundIdPort = 0;
   const town: RunningTown = await startTown({
+    ...options,
     // Gütersloh's, whose citizens the specimen cards are.
     town: { ...TEST_TOWN, municipalityKey: '05754008' },
     registrations: [

@@ -103,6 +103,8 @@ type Options = {
   readonly town?: Town;
   /** Further services, for which there is no server. */
   readonly registrations?: readonly Registration[];
+  /** The provider's name, where programs come that know only the machine's own. */
+  readonly host?: string;
   /** Identity sources, once the address of the provider is known. */
   readonly sources?: (issuer: string) => Promise<SourceSettings>;
   /** Of the authority whose client certificates the proxy verifies, PEM. */
@@ -145,8 +147,9 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     (one) => one.drop(),
   );
   const mail = opened.adopt(await startMailSink(), (one) => one.close());
-  const front = await startFront(Object.values(HOSTS), options.clientAuthority);
-  const issuer = front.origin(HOSTS.provider);
+  const host = options.host ?? HOSTS.provider;
+  const front = await startFront([...Object.values(HOSTS), host], options.clientAuthority);
+  const issuer = front.origin(host);
   const mtlsOrigin = front.origin(HOSTS.mtls);
   const ring = parseKeyRing(newKeyRing());
   if ('faults' in ring) throw new Error(ring.faults.join('\n'));
@@ -199,7 +202,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
   });
   opened.defer(() => app.close());
   opened.defer(() => front.close());
-  await front.proxy(HOSTS.provider, options.around?.(app.handler) ?? app.handler);
+  await front.proxy(host, options.around?.(app.handler) ?? app.handler);
   await front.proxy(HOSTS.mtls, app.handler);
 
   const next: Partial<Record<ServiceName, string>> = {
