@@ -9,6 +9,8 @@ export type Front = {
   readonly port: number;
   /** For the browser: the public key it must accept. */
   readonly spki: string;
+  /** The authority of its certificate, PEM. */
+  readonly authority: string;
   origin(host: string): string;
   serve(host: string, listener: RequestListener): void;
   /** Serves through a plain HTTP hop, as a reverse proxy does, and says so in `X-Forwarded-*`. */
@@ -57,6 +59,7 @@ export const startFront = async (names: readonly string[], clientAuthority?: str
   return {
     port,
     spki: certificate.spki,
+    authority: certificate.authority,
     origin: (host) => `https://${host}:${port}`,
     serve: (host, listener) => listeners.set(host, listener),
     async proxy(host, listener) {

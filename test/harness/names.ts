@@ -12,7 +12,10 @@ import * as x509 from '@peculiar/x509';
 
 type Certificate = {
   readonly key: string;
-  readonly cert: string /** For Chromium: base64 SHA-256 of the public key. */;
+  readonly cert: string;
+  /** Of the authority, PEM: for other processes. */
+  readonly authority: string;
+  /** For Chromium: base64 SHA-256 of the public key. */
   readonly spki: string;
 };
 
@@ -56,6 +59,7 @@ export const certificateFor = async (names: readonly string[]): Promise<Certific
   return {
     key: pem('PRIVATE KEY', await crypto.subtle.exportKey('pkcs8', keys.privateKey)),
     cert: leaf.toString('pem'),
+    authority: authority.toString('pem'),
     spki: createHash('sha256').update(Buffer.from(spki)).digest('base64'),
   };
 };

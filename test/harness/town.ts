@@ -83,6 +83,8 @@ export type RunningTown = {
   readonly front: Front;
   readonly database: TestDatabase;
   readonly keys: Keys;
+  /** The key ring behind the keys, as its file holds it. */
+  readonly keyRing: string;
   readonly app: App;
   readonly mail: MailSink;
   readonly services: Record<ServiceName, Service>;
@@ -151,7 +153,8 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
   const front = await startFront([...Object.values(HOSTS), host], options.clientAuthority);
   const issuer = front.origin(host);
   const mtlsOrigin = front.origin(HOSTS.mtls);
-  const ring = parseKeyRing(newKeyRing());
+  const keyRing = newKeyRing();
+  const ring = parseKeyRing(keyRing);
   if ('faults' in ring) throw new Error(ring.faults.join('\n'));
   const keys = createKeys(ring);
   const postgres = opened.adopt(connect(database.url, { applicationName: 'test', max: 10 }), (one) => one.close());
@@ -240,6 +243,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     front,
     database,
     keys,
+    keyRing,
     app,
     mail,
     services,

@@ -1,0 +1,84 @@
+import { createInterface } from 'node:readline/promises';
+import { styleText } from 'node:util';
+import { type CliTexts, textsIn } from './texts.ts';
+
+export type Language = 'de' | 'en';
+
+/** The terminal, as commands see it. */
+export type Cli = {
+  readonly language: Language;
+  readonly t: CliTexts;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly now: () => Date;
+  /** Somebody is there who can answer. */
+  readonly interactive: boolean;
+  ask(question: string): Promise<string>;
+  /** The result, to standard output. */
+  print(line: string): void;
+  /** Everything else, to standard error, so that scripts get the result alone. */
+  say(line: string): void;
+  /** A line that is replaced by the next one; at a terminal only. */
+  progress(text: string): void;
+  table(columns: readonly string[], rows: readonly (readonly string[])[]): void;
+  /** Names with values, one a line. */
+  facts(facts: readonly (readonly [string, string | undefined])[]): void;
+  strong(text: string): string;
+  good(text: string): string;
+  bad(text: string): string;
+};
+
+const languageOf = (env: Cli['env'], argv: readonly string[]): Language => {
+  const at = argv.indexOf('--lang');
+  const asked = at >= 0 ? argv[at + 1] : argv.find((word) => word.startsWith('--lang='))?.slice('--lang='.length);
+  const set = asked ?? env['LC_ALL'] ?? env['LC_MESSAGES'] ?? env['LANG'] ?? '';
+  return set.toLowerCase().startsWith('en') ? 'en' : 'de';
+};
+
+/** Opens the terminal. Colour only where it is one, and where nobody has said no (https://no-color.org). */
+export const openCli = (process: NodeJS.Process, argv: readonly string[]): Cli => {
+  const { stdout, stderr, stdin, env } = process;
+  const language = languageOf(env, argv);
+  const coloured = stdout.isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
+  const style = (format: Parameters<typeof styleText>[0], text: string): string =>
+    coloured ? styleText(format, text, { validateStream: false }) : text;
+  const print = (line: string): void => void stdout.write(`${line}\n`);
+  const width = (text: string): number => [...text].length;
+  const pad = (text: string, to: number): string => text + ' '.repeat(Math.max(0, to - width(text)));
+  return {
+    language,
+    t: textsIn(language),
+    env,
+    now: () => new Date(),
+    interactive: stdin.isTTY === true && stderr.isTTY === true,
+    async ask(question) {
+      const line = createInterface({ input: stdin, output: stderr });
+      try {
+        return await line.question(question);
+      } finally {
+        line.close();
+      }
+    },
+    print,
+    say: (line) => void stderr.write(`${line}\n`),
+    progress(text) {
+      if (stderr.isTTY === true) stderr.write(`\r\u001b[2K${text}`);
+    },
+    table(columns, rows) {
+      const widths = columns.map((column, index) =>
+        Math.max(width(column), ...rows.map((row) => width(row[index] ?? ''))),
+      );
+      const line = (cells: readonly string[]): string =>
+        cells.map((cell, index) => (index === cells.length - 1 ? cell : pad(cell, widths[index] ?? 0))).join('  ');
+      print(style('bold', line(columns)));
+      for (const row of rows) print(line(row));
+    },
+    facts(facts) {
+      const known = facts.filter(([, value]) => value !== undefined && value !== '');
+      const widest = Math.max(0, ...known.map(([name]) => width(name)));
+      for (const [name, value] of known) print(`${style('dim', pad(name, widest))}  ${value}`);
+    },
+    strong: (text) => style('bold', text),
+    good: (text) => style('green', text),
+    bad: (text) => style('red', text),
+  };
+};

@@ -1,0 +1,17 @@
+import { ACCOUNT, LOCK_REASONS, remote, TICKET, WHO, withAccount } from '../remote.ts';
+export const accountUnlock = remote({
+  name: 'account unlock',
+  text: {
+    de: 'entsperrt ein Konto, das jemand anderes gesperrt hat',
+    en: 'unlocks an account that somebody else has locked',
+  },
+  options: {
+    ...ACCOUNT,
+    reason: { type: 'string', required: true, values: LOCK_REASONS, text: { de: 'Grund', en: 'reason' } },
+    ...TICKET,
+  },
+  positional: WHO,
+  input: withAccount,
+  changes: true,
+  examples: ['account unlock GT-4F7K-29QX-C --reason citizen-asked --ticket B-2042 --commit'],
+});

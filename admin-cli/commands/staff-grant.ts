@@ -1,0 +1,17 @@
+import { ROLES, remote } from '../remote.ts';
+export const staffGrant = remote({
+  name: 'staff grant',
+  text: {
+    de: 'gibt einer Person eine Rolle; alle Mitglieder erfahren es',
+    en: 'gives a person a role; all members are told',
+  },
+  options: { role: { type: 'string', required: true, values: ROLES, text: { de: 'Rolle', en: 'role' } } },
+  positional: {
+    name: 'E-MAIL',
+    text: { de: 'dienstliche E-Mail-Adresse', en: 'office e-mail address' },
+    required: true,
+  },
+  changes: true,
+  examples: ['staff grant anna.amt@stadt.example --role auditor --commit'],
+  input: ({ words, options }) => ({ email: words[0], role: options['role'] }),
+});

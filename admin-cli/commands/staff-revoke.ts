@@ -1,0 +1,20 @@
+import { ROLES, remote } from '../remote.ts';
+export const staffRevoke = remote({
+  name: 'staff revoke',
+  text: {
+    de: 'nimmt einer Person eine Rolle; ohne --role scheidet sie ganz aus. Wirkt sofort.',
+    en: 'takes a role from a person; without --role they leave. Acts at once.',
+  },
+  options: { role: { type: 'string', values: ROLES, text: { de: 'Rolle', en: 'role' } } },
+  positional: {
+    name: 'E-MAIL',
+    text: { de: 'dienstliche E-Mail-Adresse', en: 'office e-mail address' },
+    required: true,
+  },
+  changes: true,
+  examples: [
+    'staff revoke anna.amt@stadt.example --role clerk --commit',
+    'staff revoke anna.amt@stadt.example --commit',
+  ],
+  input: ({ words, options }) => ({ email: words[0], ...(options['role'] !== undefined && { role: options['role'] }) }),
+});

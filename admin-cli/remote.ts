@@ -1,0 +1,195 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { Cli } from './cli.ts';
+import { type Args, type Command, EXIT, Refusal } from './command.ts';
+import { call } from './session.ts';
+
+type Result = Readonly<Record<string, unknown>>;
+
+type Remote = Omit<Command, 'run'> & {
+  /** What is sent, beside the options of the same names as the API's fields. */
+  readonly input?: (args: Args, cli: Cli) => Readonly<Record<string, unknown>>;
+  /** How the result looks at a terminal. */
+  readonly show?: (cli: Cli, result: Result, args: Args) => void;
+};
+
+/** Options that are the command line's own affair. */
+const OWN = new Set(['commit', 'json', 'help', 'lang', 'output', 'folder', 'checkpoints']);
+
+const fieldsOf = (args: Args): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(args.options).flatMap(([name, value]) =>
+      OWN.has(name) || value === undefined ? [] : [[name.replaceAll('-', '_'), value]],
+    ),
+  );
+
+/** A command that calls the verb of the same name. */
+export const remote = (spec: Remote): Command => ({
+  ...spec,
+  async run(cli, args) {
+    const input = spec.input?.(args, cli) ?? fieldsOf(args);
+    const result = await call(cli, spec.name, { ...input, ...(spec.changes && { commit: args.commit }) });
+    const { committed, ...rest } = result;
+    const shown = { ...rest, ...saveLetter(cli, result, args) };
+    if (args.json) {
+      cli.print(JSON.stringify(spec.changes ? { committed, ...shown } : shown, null, 2));
+      return EXIT.done;
+    }
+    spec.show?.(cli, shown, args);
+    if (spec.changes) {
+      if (committed !== true) cli.say(cli.t.dryRun);
+      else cli.say(result['again'] === true ? cli.t.again : cli.good(cli.t.done));
+    }
+    return EXIT.done;
+  },
+});
+
+/** Writes the letter that an answer brings to a file that only its reader opens. */
+const saveLetter = (cli: Cli, result: Result, args: Args): { letter?: string } => {
+  const { letter } = result;
+  if (typeof letter !== 'string') return {};
+  const { number } = (result['recovery'] ?? {}) as { number?: string };
+  const subject = number ?? (typeof result['kennung'] === 'string' ? result['kennung'] : 'einladung');
+  const asked = args.options['output'];
+  for (let copy = 1; copy < 100; copy += 1) {
+    const file = typeof asked === 'string' ? asked : `brief-${subject}${copy === 1 ? '' : `-${copy}`}.pdf`;
+    try {
+      writeFileSync(file, Buffer.from(letter, 'base64'), { mode: 0o600, flag: 'wx' });
+      return { letter: file };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if (typeof asked === 'string') throw new Refusal(EXIT.refused, cli.t.fileExists(file));
+    }
+  }
+  throw new Refusal(EXIT.refused, cli.t.fileExists('brief.pdf'));
+};
+
+/** A point in time as people read it. */
+export const when = (cli: Cli, value: unknown): string =>
+  typeof value === 'string'
+    ? new Intl.DateTimeFormat(cli.language === 'en' ? 'en-GB' : 'de-DE', {
+        dateStyle: 'medium',
+        timeStyle: 'short',
+        timeZone: 'Europe/Berlin',
+      }).format(new Date(value))
+    : '';
+
+/** The state of something, in the person's words. */
+export const stateOf = (cli: Cli, value: unknown): string => cli.t.status[String(value)] ?? String(value ?? '');
+
+/** Who or what, as text; nothing for what is not there. */
+export const word = (value: unknown): string => (value === undefined || value === null ? '' : String(value));
+
+/** The texts of the service files beside a town's file. */
+export const serviceFiles = (townFile: string): { name: string; text: string }[] => {
+  const folder = join(dirname(townFile), 'services');
+  return readdirSync(folder)
+    .filter((name) => /\.ya?ml$/.test(name))
+    .sort()
+    .map((name) => ({ name: basename(name), text: readFileSync(join(folder, name), 'utf8') }));
+};
+
+/** The options by which an account is named. */
+export const ACCOUNT = {
+  kennung: {
+    type: 'string',
+    value: 'KENNUNG',
+    text: { de: 'Bürgerkennung, wie GT-4F7K-29QX-C', en: 'Bürgerkennung, like GT-4F7K-29QX-C' },
+  },
+  email: {
+    type: 'string',
+    value: 'ADRESSE',
+    text: { de: 'E-Mail-Adresse des Kontos', en: 'e-mail address of the account' },
+  },
+  pseudonym: {
+    type: 'string',
+    value: 'SUB',
+    text: { de: 'Pseudonym, das ein Dienst nennt', en: 'pseudonym that a service quotes' },
+  },
+} as const satisfies Command['options'];
+
+/** An account, named by a word on its own. */
+export const WHO = {
+  name: 'WER',
+  text: { de: 'Bürgerkennung, E-Mail-Adresse oder Pseudonym', en: 'Bürgerkennung, e-mail address or pseudonym' },
+  required: true,
+  unless: ['kennung', 'email', 'pseudonym'],
+} as const satisfies NonNullable<Command['positional']>;
+
+/** A pseudonym has 43 characters of base64url; nothing else that names an account is as long without an @. */
+const PSEUDONYM = /^[A-Za-z0-9_-]{43}$/;
+
+/** The fields of a command whose account may be named by a word. */
+export const withAccount = (args: Args): Record<string, unknown> => {
+  const [who] = args.words;
+  if (who === undefined) return fieldsOf(args);
+  const field = who.includes('@') ? 'email' : PSEUDONYM.test(who) ? 'pseudonym' : 'kennung';
+  return { ...fieldsOf(args), [field]: who };
+};
+
+/** Where a letter is written to. */
+export const OUTPUT = {
+  output: { type: 'string', value: 'DATEI', text: { de: 'Datei für den Brief', en: 'file for the letter' } },
+} as const satisfies Command['options'];
+
+export const EVIDENCE = [
+  'identity-card',
+  'passport',
+  'residence-permit',
+  'eid-at-counter',
+  'known-representative',
+] as const;
+export const REASONS = [
+  'device-lost',
+  'device-broken',
+  'password-forgotten',
+  'codes-lost',
+  'taken-over',
+  'other',
+] as const;
+export const LOCK_REASONS = ['device-lost', 'taken-over', 'citizen-asked', 'deceased', 'mistake', 'other'] as const;
+export const ROLES = ['clerk', 'approver', 'operator', 'auditor', 'chief'] as const;
+
+/** The number of the case in the citizens' office. */
+export const TICKET = {
+  ticket: {
+    type: 'string',
+    required: true,
+    value: 'NR',
+    text: { de: 'Ticketnummer des Bürgerbüros', en: 'ticket number of the office' },
+  },
+} as const satisfies Command['options'];
+
+export const DELIVERY = {
+  delivery: {
+    type: 'string',
+    values: ['hand', 'post'],
+    text: {
+      de: 'aushändigen (24 Stunden gültig) oder per Post (21 Tage)',
+      en: 'hand over (valid 24 hours) or by post (21 days)',
+    },
+  },
+} as const satisfies Command['options'];
+
+type RecoveryView = Readonly<Record<string, unknown>>;
+
+/** A recovery, one fact a line. */
+export const showRecovery = (cli: Cli, recovery: RecoveryView): void => {
+  const w = cli.t.words;
+  cli.facts([
+    [w.number, word(recovery['number'])],
+    [w.status, stateOf(cli, recovery['status'])],
+    [w.kennung, word(recovery['kennung'])],
+    [w.evidence, word(recovery['evidence'])],
+    [w.reason, word(recovery['reason'])],
+    [w.ticket, word(recovery['ticket'])],
+    [w.openedBy, word(recovery['openedBy'])],
+    [w.openedAt, when(cli, recovery['openedAt'])],
+    [w.waitsUntil, when(cli, recovery['waitsUntil'])],
+    [w.approvedBy, word(recovery['approvedBy'])],
+    [w.approvedAt, when(cli, recovery['approvedAt'])],
+    [w.validFrom, when(cli, recovery['validFrom'])],
+    [w.expiresAt, when(cli, recovery['expiresAt'])],
+    [w.endedAt, when(cli, recovery['endedAt'])],
+  ]);
+};
