@@ -4,8 +4,9 @@ import * as audit from './audit.ts';
 import * as backupCodes from './backup-codes.ts';
 import { monthOf, startOfDay } from './coarse-time.ts';
 import { type Context, inTransaction } from './context.ts';
-import { type AccountSeal, accountSeal } from './data-key.ts';
-import { type EmailAddress, emailIndex, parseEmail } from './email.ts';
+import { type AccountSeal, accountSeal, sealOf } from './data-key.ts';
+import { type EmailAddress, emailIndex } from './email.ts';
+import { identifierIndex } from './identifier.ts';
 import type { LinkableProof } from './identities.ts';
 import * as identities from './identities.ts';
 import { type AccountId, newAccountId } from './ids.ts';
@@ -156,19 +157,6 @@ export const register = (ctx: Context, wanted: NewAccount): Promise<Registered> 
     };
   }).catch(takenBy);
 
-/** The blind index of an e-mail address or Kennung as a person types it; undefined if it is neither. */
-export const identifierIndex = (
-  ctx: Context,
-  identifier: string,
-): { column: 'email_index' | 'kennung_index'; index: Buffer } | undefined => {
-  if (identifier.includes('@')) {
-    const email = parseEmail(identifier);
-    return email && { column: 'email_index', index: emailIndex(ctx.keys, email) };
-  }
-  const parsed = kennung.parse(identifier);
-  return parsed && { column: 'kennung_index', index: kennung.kennungIndex(ctx.keys, parsed) };
-};
-
 /** Finds an account, whatever its status, by e-mail address or Kennung. */
 export const findByIdentifier = async (ctx: Context, identifier: string): Promise<AccountId | undefined> => {
   const wanted = identifierIndex(ctx, identifier);
@@ -204,3 +192,33 @@ export const isActive = async (ctx: Context, id: AccountId): Promise<boolean> =>
   const [row] = await ctx.db('accounts').where({ id, status: 'active' }).select('id');
   return row !== undefined;
 };
+
+/** Gives an account another e-mail address, which the citizen has proven to read (email-codes.ts). */
+export const changeEmail = (
+  ctx: Context,
+  id: AccountId,
+  email: EmailAddress,
+): Promise<{ outcome: 'changed' } | { outcome: 'email-taken' }> =>
+  inTransaction(ctx, async (tx) => {
+    const seal = await sealOf(tx, id);
+    if (seal === undefined) throw new Error('the e-mail address of an account that does not exist');
+    const [before] = await tx.db('accounts').where({ id }).forUpdate().select('email_index');
+    await tx
+      .db('accounts')
+      .where({ id })
+      .update({ email_index: emailIndex(tx.keys, email), email_sealed: seal.seal('accounts.email', email) });
+    await tx.db('accounts').where({ id }).increment('credential_state', 1);
+    await audit.record(tx, 'email-changed', { account: id, detail: { had: before?.email_index != null } });
+    return { outcome: 'changed' } as const;
+  }).catch((error) => {
+    const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+    if (code === UNIQUE_VIOLATION && constraint === 'accounts_email_index_key') return { outcome: 'email-taken' };
+    throw error;
+  });
+
+/** Sets the language in which the citizen is written to. */
+export const setLanguage = (ctx: Context, id: AccountId, language: string): Promise<void> =>
+  inTransaction(ctx, async (tx) => {
+    await tx.db('accounts').where({ id }).update({ language });
+    await audit.record(tx, 'language-changed', { account: id, detail: {} });
+  });

@@ -12,7 +12,9 @@ export type Bucket = {
     | 'browser'
     | 'backup-code'
     | 'letter-code'
-    | 'staff';
+    | 'staff'
+    | 'totp'
+    | 'device';
   readonly key: string;
   readonly limit: number;
   readonly windowSeconds: number;

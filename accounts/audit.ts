@@ -17,6 +17,15 @@ export type AuditDetails = {
   'identity-linked': { source: string; replaced: boolean };
   'identity-unlinked': { source: string };
   'account-closed': { reason: 'double' };
+  'passkey-renamed': Record<string, never>;
+  'passkey-removed': Record<string, never>;
+  'password-changed': { way: 'konto' | 'forgotten' };
+  'totp-enrolled': Record<string, never>;
+  'totp-removed': Record<string, never>;
+  'email-changed': { had: boolean };
+  'language-changed': Record<string, never>;
+  'session-ended': { sessions: number };
+  'device-new': Record<string, never>;
   'backup-codes-created': { count: number };
   'backup-code-spent': { left: number };
   'attributes-recorded': { names: string[]; source: string };
@@ -34,7 +43,7 @@ export type AuditDetails = {
 } & StaffAuditDetails;
 
 export type AuditEvent = keyof AuditDetails;
-type SignInMethod = 'password' | 'passkey' | 'backup-code' | 'eid' | 'bundid' | 'staff';
+type SignInMethod = 'password' | 'passkey' | 'totp' | 'backup-code' | 'eid' | 'bundid' | 'staff';
 
 /**
  * What happens while a citizen visits a service. It goes into the citizen's own sealed record (activities.ts) instead of
@@ -45,6 +54,8 @@ const OF_A_VISIT: ReadonlySet<AuditEvent> = new Set<AuditEvent>([
   'sign-in-refused',
   'signed-out',
   'backup-code-spent',
+  'session-ended',
+  'device-new',
   'consent-recorded',
   'consent-withdrawn',
 ]);
@@ -76,4 +87,33 @@ export const record = async <E extends AuditEvent>(
     account_id: about.account ?? null,
     detail: JSON.stringify(about.detail),
   });
+};
+
+/** How long a citizen sees what happened to the account. */
+const SHOWN_DAYS = 90;
+
+/** One line of a citizen's security log. */
+export type LogLine = {
+  readonly at: Date;
+  readonly event: string;
+  readonly byStaff: boolean;
+  readonly detail: Readonly<Record<string, unknown>>;
+};
+
+/** What happened to an account in the last 90 days, the newest first. */
+export const recent = async (ctx: Context, account: AccountId, limit: number): Promise<LogLine[]> => {
+  const since = new Date(ctx.now().getTime() - SHOWN_DAYS * 24 * 3600 * 1000);
+  const rows = await ctx
+    .db('audit')
+    .where({ account_id: account })
+    .where('at', '>', since)
+    .orderBy('seq', 'desc')
+    .limit(limit)
+    .select('at', 'event', 'actor', 'detail');
+  const changes = rows.map(
+    ({ at, event, actor, detail }): LogLine => ({ at, event, byStaff: actor.kind === 'staff', detail }),
+  );
+  const visits = (await activities.list(ctx, account)).map((activity): LogLine => ({ ...activity, byStaff: false }));
+  // The sort is stable: of one day's changes the newest stays first.
+  return [...changes, ...visits].sort((one, other) => other.at.getTime() - one.at.getTime()).slice(0, limit);
 };

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import * as attempts from './attempts.ts';
 import * as audit from './audit.ts';
 import { type Context, inTransaction } from './context.ts';
+import { accountIndex } from './identifier.ts';
 import type { AccountId } from './ids.ts';
 
 const CODES = 10;
@@ -10,6 +11,9 @@ const CODE_LENGTH = 16;
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const TRIES = 10;
 const TRIES_WINDOW_SECONDS = 15 * 60;
+const ADDRESS_TRIES = 60;
+/** Stands for a citizen who does not exist, so that the same statements are made for them. */
+const NOBODY = '00000000-0000-0000-0000-000000000000' as AccountId;
 
 export type Spent = { outcome: 'spent'; left: number } | { outcome: 'wrong' } | { outcome: 'wait'; until: Date };
 
@@ -47,10 +51,56 @@ export const generate = (ctx: Context, account: AccountId): Promise<string[]> =>
     return codes;
   });
 
+/** How many codes an account has left. */
+export const left = async (ctx: Context, account: AccountId): Promise<number> => {
+  const [counted] = await ctx.db('backup_codes').where({ account_id: account }).whereNull('used_at').count('* as left');
+  return Number(counted?.['left']);
+};
+
+/**
+ * Spends a code of the citizen with this identifier, for a forgotten password. Unknown citizens get the same answer by
+ * the same statements.
+ */
+export const spendFor = async (
+  ctx: Context,
+  identifier: string,
+  code: string,
+  from: { address: string },
+): Promise<{ outcome: 'spent'; account: AccountId; state: number } | Exclude<Spent, { outcome: 'spent' }>> => {
+  const { column, index } = accountIndex(ctx, identifier);
+  const [row] = await ctx.db('accounts').where(column, index).select('id', 'status', 'credential_state');
+  const account = row?.status === 'active' ? (row.id as AccountId) : NOBODY;
+  const shared = {
+    kind: 'address',
+    key: `backup-code ${attempts.addressPrefix(from.address)}`,
+    limit: ADDRESS_TRIES,
+    windowSeconds: TRIES_WINDOW_SECONDS,
+  } as const;
+  const owner = row === undefined ? index.toString('base64url') : row.id;
+  const spent = await spendAs(ctx, account, code, [{ ...bucketOf(owner) }, shared]);
+  return spent.outcome === 'spent' ? { outcome: 'spent', account, state: row.credential_state } : spent;
+};
+
 /** Spends a code: exactly one of any number of parallel calls with the same code succeeds. */
-export const spend = async (ctx: Context, account: AccountId, code: string): Promise<Spent> => {
-  const bucket = { kind: 'backup-code', key: account, limit: TRIES, windowSeconds: TRIES_WINDOW_SECONDS } as const;
-  const reservation = await attempts.reserve(ctx, [bucket]);
+export const spend = (ctx: Context, account: AccountId, code: string): Promise<Spent> =>
+  spendAs(ctx, account, code, [bucketOf(account)]);
+
+const bucketOf = (key: string): attempts.Bucket => ({
+  kind: 'backup-code',
+  key,
+  limit: TRIES,
+  windowSeconds: TRIES_WINDOW_SECONDS,
+});
+
+const spendAs = async (
+  ctx: Context,
+  account: AccountId,
+  code: string,
+  buckets: readonly [attempts.Bucket, ...attempts.Bucket[]],
+): Promise<Spent> => {
+  const [own, ...shared] = buckets;
+  const reservedAt = ctx.now();
+  const reservation = await attempts.reserve(ctx, buckets);
   if (reservation.outcome === 'wait') return reservation;
   return inTransaction(ctx, async (tx): Promise<Spent> => {
     const [spent] = await tx
@@ -60,17 +110,14 @@ export const spend = async (ctx: Context, account: AccountId, code: string): Pro
       .update({ used_at: tx.now() })
       .returning('account_id');
     if (spent === undefined) {
-      await audit.record(tx, 'sign-in-refused', { account, detail: { method: 'backup-code', reason: 'wrong' } });
+      const about = account === NOBODY ? {} : { account };
+      await audit.record(tx, 'sign-in-refused', { ...about, detail: { method: 'backup-code', reason: 'wrong' } });
       return { outcome: 'wrong' };
     }
-    const [counted] = await tx
-      .db('backup_codes')
-      .where({ account_id: account })
-      .whereNull('used_at')
-      .count('* as left');
-    const left = Number(counted?.['left']);
-    await attempts.reset(tx, bucket);
-    await audit.record(tx, 'backup-code-spent', { account, detail: { left } });
-    return { outcome: 'spent', left };
+    const remaining = await left(tx, account);
+    await attempts.reset(tx, own);
+    await attempts.release(tx, shared, reservedAt);
+    await audit.record(tx, 'backup-code-spent', { account, detail: { left: remaining } });
+    return { outcome: 'spent', left: remaining };
   });
 };

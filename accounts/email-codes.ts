@@ -38,8 +38,15 @@ const hashOf = (ctx: Context, subject: string, code: string): Buffer =>
  * Sends a code to an address that a person claims. An address with an account gets another mail, and nobody else can
  * tell: outcome, statements and the code's row are the same.
  * @param subject what the code is bound to: the browser's own registration under way
+ * @param own the address is that of the citizen's own account: the code goes to it all the same
  */
-export const send = (ctx: Context, subject: string, email: EmailAddress, texts: CodeTexts): Promise<Sent> =>
+export const send = (
+  ctx: Context,
+  subject: string,
+  email: EmailAddress,
+  texts: CodeTexts,
+  { own = false }: { readonly own?: boolean } = {},
+): Promise<Sent> =>
   inTransaction(ctx, async (tx): Promise<Sent> => {
     const index = emailIndex(tx.keys, email);
     const reservation = await attempts.reserve(tx, [
@@ -64,7 +71,7 @@ export const send = (ctx: Context, subject: string, email: EmailAddress, texts: 
       .onConflict('subject')
       .merge();
     const [account] = await tx.db('accounts').where({ email_index: index }).select('id');
-    const mail = account === undefined ? texts.code(code) : texts.known();
+    const mail = own || account === undefined ? texts.code(code) : texts.known();
     await notices.enqueue(tx, { to: email, ...mail }, expiresAt);
     return { outcome: 'sent', expiresAt };
   });

@@ -5,6 +5,7 @@ import * as audit from './audit.ts';
 import { startOfDay } from './coarse-time.ts';
 import { type Context, inTransaction } from './context.ts';
 import { sealOf } from './data-key.ts';
+import { recordProofing } from './factors.ts';
 import { contradictions } from './identity-match.ts';
 import type { AccountId } from './ids.ts';
 import * as notices from './notices.ts';
@@ -130,6 +131,7 @@ export type Link =
  */
 export const keep = async (ctx: Context, account: AccountId, proof: Proof): Promise<void> => {
   if (proof.level === 'none' || proof.source === 'staff') return;
+  await recordProofing(ctx, account, proof.level);
   const seal = await sealOf(ctx, account);
   const { age_over: years, ...rest } = proof.attributes;
   const known = (await attributesOf.readProofed(ctx, account)).age_over ?? 0;

@@ -13,6 +13,8 @@ import { cose, decodeCredentialPublicKey } from '@simplewebauthn/server/helpers'
 import * as audit from './audit.ts';
 import { startOfDay } from './coarse-time.ts';
 import { type Context, inTransaction } from './context.ts';
+import { sealOf } from './data-key.ts';
+import { accountIndex } from './identifier.ts';
 import type { AccountId } from './ids.ts';
 import type { SignIn } from './sign-in.ts';
 import { isDerSignature } from './signature-encoding.ts';
@@ -37,6 +39,8 @@ export type Passkey = {
   readonly transports: readonly string[];
   readonly aaguid: string;
   readonly backedUp: boolean;
+  /** The citizen's own name for it. */
+  readonly label?: string;
   readonly createdAt: Date;
   readonly lastUsedAt?: Date;
 };
@@ -98,8 +102,17 @@ const isCredential = (value: unknown): value is { id: string; rawId: string; res
   ) &&
   isObject(value['clientExtensionResults']);
 
-/** Checks the answer to `creationOptions`. `challenge` is the one that was kept; it must not be offered twice. */
-export const verifyCreation = async (rp: RelyingParty, challenge: string, response: unknown): Promise<Creation> => {
+/**
+ * Checks the answer to `creationOptions`. `challenge` is the one that was kept; it must not be offered twice.
+ * @param automatic made by the browser right after a sign-in by password (WebAuthn L3, conditional create): nobody
+ *   touched anything. A sign-in with the passkey needs presence and verification all the same.
+ */
+export const verifyCreation = async (
+  rp: RelyingParty,
+  challenge: string,
+  response: unknown,
+  { automatic = false }: { readonly automatic?: boolean } = {},
+): Promise<Creation> => {
   if (!isCredential(response)) return { outcome: 'wrong', reason: 'not a public-key credential' };
   try {
     const { verified, registrationInfo } = await verifyRegistrationResponse({
@@ -107,7 +120,8 @@ export const verifyCreation = async (rp: RelyingParty, challenge: string, respon
       expectedChallenge: challenge,
       expectedOrigin: rp.origin,
       expectedRPID: rp.id,
-      requireUserVerification: true,
+      requireUserVerification: !automatic,
+      requireUserPresence: !automatic,
       supportedAlgorithmIDs: ALGORITHMS,
     });
     if (!verified) return { outcome: 'wrong', reason: 'attestation not verified' };
@@ -129,16 +143,59 @@ export const verifyCreation = async (rp: RelyingParty, challenge: string, respon
   }
 };
 
-/** Options for `navigator.credentials.get()` with any passkey of this provider (autofill or button). */
+/**
+ * Options for `navigator.credentials.get()`: with any passkey of this provider (autofill or button), or with those in
+ * `allow`, for security keys that have no room for discoverable ones.
+ */
 export const requestOptions = async (
   rp: RelyingParty,
+  allow: readonly Allowed[] = [],
 ): Promise<{ options: PublicKeyCredentialRequestOptionsJSON; challenge: string }> => {
   const options = await generateAuthenticationOptions({
     rpID: rp.id,
     timeout: CEREMONY_TIMEOUT_MS,
     userVerification: 'required',
+    ...(allow.length > 0 && {
+      allowCredentials: allow.map(({ credentialId, transports }) => ({
+        id: credentialId,
+        transports: [...transports],
+      })),
+    }),
   });
   return { options, challenge: options.challenge };
+};
+
+type Allowed = Pick<Passkey, 'credentialId' | 'transports'>;
+
+const DECOY_TRANSPORTS: readonly (readonly string[])[] = [['hybrid', 'internal'], ['internal'], ['nfc', 'usb']];
+
+/** What an identifier without passkeys is answered: the same made-up ids each time, for this identifier alone. */
+const decoys = (ctx: Context, identifier: string): Allowed[] => {
+  const dice = ctx.keys.index('passkey decoy', identifier);
+  const count = (dice[0] ?? 0) < 192 ? 1 : 2;
+  return Array.from({ length: count }, (_, position) => {
+    const id = ctx.keys.index('passkey decoy id', `${position} ${identifier}`);
+    const short = (dice[1 + position] ?? 0) < 64;
+    return {
+      credentialId: (short ? id.subarray(0, 16) : id).toString('base64url'),
+      transports: DECOY_TRANSPORTS[(dice[3 + position] ?? 0) % DECOY_TRANSPORTS.length] ?? [],
+    };
+  });
+};
+
+/** The passkeys that may be used for an identifier; made-up ones where there are none, by the same single query. */
+export const allowedFor = async (ctx: Context, identifier: string): Promise<Allowed[]> => {
+  const wanted = accountIndex(ctx, identifier);
+  const rows = await ctx
+    .db('passkeys')
+    .join('accounts', 'accounts.id', 'passkeys.account_id')
+    .where(`accounts.${wanted.column}`, wanted.index)
+    .where('accounts.status', 'active')
+    .orderBy('passkeys.created_at')
+    .select('passkeys.credential_id', 'passkeys.transports');
+  const made = decoys(ctx, wanted.index.toString('base64url'));
+  if (rows.length === 0) return made;
+  return rows.map((row) => ({ credentialId: row.credential_id.toString('base64url'), transports: row.transports }));
 };
 
 type StoredPasskey = {
@@ -148,6 +205,7 @@ type StoredPasskey = {
   transports: string[];
   status: string;
   passkey_handle: Buffer;
+  weak: boolean;
 };
 
 const find = async (ctx: Context, credentialId: string): Promise<StoredPasskey | undefined> => {
@@ -156,7 +214,8 @@ const find = async (ctx: Context, credentialId: string): Promise<StoredPasskey |
     .join('accounts', 'accounts.id', 'passkeys.account_id')
     .where('passkeys.credential_id', Buffer.from(credentialId, 'base64url'))
     .select('passkeys.account_id', 'passkeys.public_key', 'passkeys.counter', 'passkeys.transports')
-    .select('accounts.status', 'accounts.passkey_handle');
+    .select('accounts.status', 'accounts.passkey_handle')
+    .select(ctx.db.raw('(passkeys.weak AND NOT coalesce(accounts.proofed_at >= passkeys.created_at, false)) AS weak'));
   return row;
 };
 
@@ -225,12 +284,12 @@ export const verify = async (
       .returning('account_id');
     if (used === undefined) return refuse('counter');
     await audit.record(tx, 'sign-in-proven', { account, detail: { method: 'passkey' } });
-    return { outcome: 'proven', account, userVerified: true };
+    return { outcome: 'proven', account, userVerified: true, ...(stored.weak && { weak: true }) };
   });
 };
 
 /** Writes a passkey without a transaction or audit row of its own; for `register`. Throws if its id is known already. */
-export const insert = async (ctx: Context, account: AccountId, passkey: NewPasskey): Promise<void> => {
+export const insert = async (ctx: Context, account: AccountId, passkey: NewPasskey, weak = false): Promise<void> => {
   await ctx.db('passkeys').insert({
     id: randomUUID(),
     account_id: account,
@@ -240,19 +299,24 @@ export const insert = async (ctx: Context, account: AccountId, passkey: NewPassk
     transports: passkey.transports,
     aaguid: passkey.aaguid,
     backed_up: passkey.backedUp,
+    weak,
     created_at: ctx.now(),
   });
 };
 
-/** Adds a passkey to an account that has proven itself with a credential it already has. */
+/**
+ * Adds a passkey to an account that has proven itself with a credential it already has.
+ * @param weak fewer than two factors were shown before it
+ */
 export const add = async (
   ctx: Context,
   account: AccountId,
   passkey: NewPasskey,
+  weak = false,
 ): Promise<{ outcome: 'added' } | { outcome: 'passkey-taken' }> => {
   try {
     return await inTransaction(ctx, async (tx) => {
-      await insert(tx, account, passkey);
+      await insert(tx, account, passkey, weak);
       await tx.db('accounts').where({ id: account }).increment('credential_state', 1);
       await audit.record(tx, 'passkey-added', { account, detail: {} });
       return { outcome: 'added' } as const;
@@ -264,20 +328,83 @@ export const add = async (
   }
 };
 
+const LABEL = 'passkeys.label';
+const MAX_LABEL = 60;
+
 /** The passkeys of an account, oldest first. */
 export const list = async (ctx: Context, account: AccountId): Promise<Passkey[]> => {
   const rows = await ctx
     .db('passkeys')
     .where({ account_id: account })
     .orderBy('created_at')
-    .select('id', 'credential_id', 'transports', 'aaguid', 'backed_up', 'created_at', 'last_used_at');
+    .select('id', 'credential_id', 'transports', 'aaguid', 'backed_up', 'label_sealed', 'created_at', 'last_used_at');
+  const seal = rows.some((row) => row.label_sealed !== null) ? await sealOf(ctx, account) : undefined;
   return rows.map((row) => ({
     id: row.id,
     credentialId: row.credential_id.toString('base64url'),
     transports: row.transports,
     aaguid: row.aaguid,
     backedUp: row.backed_up,
+    ...(row.label_sealed !== null && seal !== undefined && { label: seal.open(LABEL, row.label_sealed) }),
     createdAt: row.created_at,
     ...(row.last_used_at === null ? {} : { lastUsedAt: row.last_used_at }),
   }));
+};
+
+/** Gives a passkey the citizen's own name; an empty one takes it away. */
+export const rename = (
+  ctx: Context,
+  account: AccountId,
+  id: string,
+  label: string,
+): Promise<{ outcome: 'renamed' } | { outcome: 'unknown' }> =>
+  inTransaction(ctx, async (tx) => {
+    const seal = await sealOf(tx, account);
+    const text = [
+      ...label
+        .normalize('NFC')
+        .replace(/\p{Cc}/gu, '')
+        .trim(),
+    ]
+      .slice(0, MAX_LABEL)
+      .join('');
+    const sealed = text === '' ? null : (seal?.seal(LABEL, text) ?? null);
+    const changed = await tx.db('passkeys').where({ id, account_id: account }).update({ label_sealed: sealed });
+    if (changed === 0) return { outcome: 'unknown' } as const;
+    await audit.record(tx, 'passkey-renamed', { account, detail: {} });
+    return { outcome: 'renamed' } as const;
+  });
+
+/** Removes a passkey, unless nothing to sign in with would be left. */
+export const remove = (
+  ctx: Context,
+  account: AccountId,
+  id: string,
+): Promise<{ outcome: 'removed' } | { outcome: 'unknown' } | { outcome: 'last' }> =>
+  inTransaction(ctx, async (tx) => {
+    // Locked first: of two removals at once one must see the other.
+    await tx.db('accounts').where({ id: account }).increment('credential_state', 1);
+    const passkeys = await tx.db('passkeys').where({ account_id: account }).select('id');
+    if (!passkeys.some((row) => row.id === id)) return { outcome: 'unknown' } as const;
+    const [password] = await tx.db('passwords').where({ account_id: account }).select('account_id');
+    const [identity] = await tx.db('identities').where({ account_id: account }).whereNull('retired_at').select('id');
+    if (password === undefined && identity === undefined && passkeys.length === 1) return { outcome: 'last' } as const;
+    await tx.db('passkeys').where({ id, account_id: account }).delete();
+    await audit.record(tx, 'passkey-removed', { account, detail: {} });
+    return { outcome: 'removed' } as const;
+  });
+
+/** A citizen who did not want a passkey is not asked again for so long. */
+const OFFER_AGAIN_DAYS = 90;
+
+/** Whether the citizen has turned a passkey down not long ago. */
+export const declined = async (ctx: Context, account: AccountId): Promise<boolean> => {
+  const since = new Date(ctx.now().getTime() - OFFER_AGAIN_DAYS * 24 * 3600 * 1000);
+  const [row] = await ctx.db('accounts').where({ id: account }).where('passkey_declined_at', '>', since).select('id');
+  return row !== undefined;
+};
+
+/** Notes that the citizen does not want a passkey now. */
+export const decline = async (ctx: Context, account: AccountId): Promise<void> => {
+  await ctx.db('accounts').where({ id: account }).update({ passkey_declined_at: ctx.now() });
 };

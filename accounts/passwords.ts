@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { identifierIndex } from './accounts.ts';
 import * as attempts from './attempts.ts';
 import * as audit from './audit.ts';
 import { type Context, inTransaction } from './context.ts';
+import * as devices from './devices.ts';
+import { accountIndex } from './identifier.ts';
 import type { AccountId } from './ids.ts';
 import { Secret } from './secret.ts';
 import type { SignIn } from './sign-in.ts';
-
-export { judge } from './password-rules.ts';
 
 /** Slow hashing (argon2id), done outside of the server's own process. Both reject with `HashingBusy` if too much waits. */
 export type PasswordHashing = {
@@ -52,11 +51,19 @@ const ADDRESS_LIMIT = 100;
 /** About what two cores can hash in the window; above it, everybody would wait anyway. */
 const OVERALL_LIMIT = 20_000;
 
-const buckets = (
-  owner: { kind: 'account' | 'identifier'; key: string },
-  { address, patience = 1 }: { address: string; patience?: number | undefined },
-): [attempts.Bucket, ...attempts.Bucket[]] => [
-  { ...owner, limit: ACCOUNT_LIMIT * patience, windowSeconds: WINDOW_SECONDS },
+type Owner = { kind: 'account' | 'identifier' | 'device'; key: string };
+type From = { address: string; device?: string | undefined; patience?: number | undefined };
+
+/**
+ * Whose guesses count together. A browser in which this citizen has signed in before counts by itself: whatever others
+ * do to the account, to the address or to all of us, its owner gets in.
+ */
+const buckets = (owner: Owner, from: From): [attempts.Bucket, ...attempts.Bucket[]] => {
+  const own = { ...owner, limit: ACCOUNT_LIMIT * (from.patience ?? 1), windowSeconds: WINDOW_SECONDS };
+  return owner.kind === 'device' ? [own] : [own, ...sharedBuckets(from)];
+};
+
+const sharedBuckets = ({ address, patience = 1 }: From): attempts.Bucket[] => [
   {
     kind: 'address',
     key: attempts.addressPrefix(address),
@@ -66,19 +73,28 @@ const buckets = (
   { kind: 'all', key: 'password', limit: OVERALL_LIMIT, windowSeconds: WINDOW_SECONDS },
 ];
 
-type StoredPassword = { id: AccountId; status: string; hash: string | null; pepper_version: number | null };
+type StoredPassword = {
+  id: AccountId;
+  status: string;
+  hash: string | null;
+  pepper_version: number | null;
+  weak: boolean | null;
+};
+
+/** Stands for a citizen who does not exist, so that the same queries are made for them. */
+const NOBODY = '00000000-0000-0000-0000-000000000000' as AccountId;
 
 /** One query of the same shape for known, unknown and malformed identifiers. */
 const findPassword = async (ctx: Context, identifier: string): Promise<StoredPassword | undefined> => {
-  const { column, index } = identifierIndex(ctx, identifier) ?? {
-    column: 'kennung_index',
-    index: ctx.keys.index('no identifier', identifier),
-  };
+  const { column, index } = accountIndex(ctx, identifier);
   const [row] = await ctx
     .db('accounts')
     .leftJoin('passwords', 'passwords.account_id', 'accounts.id')
     .where(column, index)
-    .select('accounts.id', 'accounts.status', 'passwords.hash', 'passwords.pepper_version');
+    .select('accounts.id', 'accounts.status', 'passwords.hash', 'passwords.pepper_version')
+    .select(
+      ctx.db.raw('(passwords.weak AND NOT coalesce(accounts.proofed_at >= passwords.changed_at, false)) AS weak'),
+    );
   return row;
 };
 
@@ -121,22 +137,27 @@ const renew = async (
  * Signs in by e-mail address or Kennung and password. The attempt is reserved before anything is evaluated; hashing runs
  * outside of any transaction and costs the same for citizens who do not exist, have no password or are locked.
  * Rejects with `HashingBusy` (the attempt is then given back).
- * @param from.patience multiplies the limits of account and address (the sandbox, for test suites)
+ * @param from network address; the browser's id if it has one (devices.ts); `patience` multiplies the limits of account
+ *   and address (the sandbox, for test suites)
  */
 export const verify = async (
   ctx: Context,
   hashing: PasswordHashing,
   identifier: string,
   password: Secret,
-  from: { address: string; patience?: number | undefined },
+  from: From,
 ): Promise<SignIn> => {
   const decoy = await decoyFor(ctx, hashing);
   const stored = await findPassword(ctx, identifier);
-  const index = identifierIndex(ctx, identifier)?.index ?? ctx.keys.index('no identifier', identifier);
+  const { index } = accountIndex(ctx, identifier);
   // By account where there is one: e-mail address and Kennung together must not give twice the guesses.
-  const owner = stored
-    ? { kind: 'account' as const, key: stored.id }
-    : { kind: 'identifier' as const, key: index.toString('base64url') };
+  let owner: Owner = stored
+    ? { kind: 'account', key: stored.id }
+    : { kind: 'identifier', key: index.toString('base64url') };
+  const { device } = from;
+  if (device !== undefined && (await devices.isKnown(ctx, stored?.id ?? NOBODY, device))) {
+    owner = { kind: 'device', key: `${owner.key} ${device}` };
+  }
   const reserved = buckets(owner, from);
   const reservedAt = ctx.now();
   const reservation = await attempts.reserve(ctx, reserved);
@@ -165,6 +186,42 @@ export const verify = async (
     await attempts.reset(tx, own);
     await attempts.release(tx, shared, reservedAt);
     await audit.record(tx, 'sign-in-proven', { account: active.id, detail: { method: 'password' } });
-    return { outcome: 'proven', account: active.id };
+    return { outcome: 'proven', account: active.id, ...(active.weak === true && { weak: true }) };
   });
 };
+
+/**
+ * Sets a new password for an account that has proven itself.
+ * @param as `short`: fewer than 15 characters; refused unless there is an authenticator app. `weak`: fewer than two
+ *   factors were shown before it
+ */
+export const change = (
+  ctx: Context,
+  account: AccountId,
+  hashed: HashedPassword,
+  as: {
+    readonly short: boolean;
+    readonly weak: boolean;
+    readonly way: 'konto' | 'forgotten';
+    /** The account's credential state when the citizen proved it; nothing may have changed since. */
+    readonly state: number;
+  },
+): Promise<{ outcome: 'changed' } | { outcome: 'too-short' } | { outcome: 'stale' }> =>
+  inTransaction(ctx, async (tx) => {
+    // Locked first: the app must not be removed at this very moment.
+    const unchanged = await tx
+      .db('accounts')
+      .where({ id: account, credential_state: as.state, status: 'active' })
+      .increment('credential_state', 1);
+    if (unchanged === 0) return { outcome: 'stale' } as const;
+    const [totp] = await tx.db('totps').where({ account_id: account }).select('account_id');
+    if (as.short && totp === undefined) return { outcome: 'too-short' } as const;
+    const row = { account_id: account, hash: hashed.hash, pepper_version: hashed.pepperVersion, changed_at: tx.now() };
+    await tx
+      .db('passwords')
+      .insert({ ...row, short: as.short, weak: as.weak })
+      .onConflict('account_id')
+      .merge();
+    await audit.record(tx, 'password-changed', { account, detail: { way: as.way } });
+    return { outcome: 'changed' } as const;
+  });

@@ -67,7 +67,7 @@ export const redeem = (
     } else {
       await audit.record(tx, 'account-activated', { account: account.id, detail: { credential: credential.kind } });
     }
-    for (const table of ['passwords', 'passkeys', 'backup_codes', 'identities'])
+    for (const table of ['passwords', 'passkeys', 'totps', 'backup_codes', 'identities', 'known_devices'])
       await tx.db(table).where({ account_id: account.id }).delete();
     await sessions.endAll(tx, account.id, services);
     await tx

@@ -31,6 +31,11 @@ const LETTER_CODE_DAYS = 90;
 const TOMBSTONE_DAYS = 90;
 const LETTER_DAYS = 30;
 
+/** Longer than a session can be. */
+const SESSION_DAYS = 1;
+/** Browsers keep no cookie longer. */
+const DEVICE_DAYS = 400;
+
 /**
  * The retention schedule: everything that is kept about a citizen, and for how long. The privacy page and the record of
  * processing show this table; what is kept and not in it is a bug.
@@ -71,6 +76,22 @@ export const RETENTION: Readonly<Record<string, Rule>> = {
       de: 'Minuten bis Stunden, bei Apps bis zu 30 Tage; mit dem Abmelden oder Widerrufen sofort gelöscht',
       en: 'minutes to hours, for apps up to 30 days; deleted at once when you sign out or withdraw',
     },
+  },
+  sessions: {
+    what: {
+      de: 'Mit welchem Browser und welchem System Sie angemeldet sind, ohne Versionen',
+      en: 'With which browser and system you are signed in, without versions',
+    },
+    kept: { de: 'ein Tag nach der letzten Nutzung', en: 'a day after the last use' },
+    enforce: older('sessions', 'used_at', SESSION_DAYS),
+  },
+  devices: {
+    what: {
+      de: 'Prüfsummen der Browser, mit denen Sie sich schon angemeldet haben',
+      en: 'Checksums of the browsers with which you have signed in before',
+    },
+    kept: { de: `${DEVICE_DAYS} Tage nach der letzten Anmeldung`, en: `${DEVICE_DAYS} days after the last sign-in` },
+    enforce: older('known_devices', 'seen_at', DEVICE_DAYS),
   },
   activities: {
     what: { de: 'Ihre Anmeldungen, ohne den Namen eines Dienstes', en: 'Your sign-ins, without the name of a service' },

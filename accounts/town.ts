@@ -26,6 +26,10 @@ export type Town = {
   /** Hours between opening a recovery and the first moment of its code, by what the clerk has seen. */
   readonly recoveryWaitHours?: { readonly eid: number; readonly card: number; readonly other: number };
   readonly organisations: readonly Organisation[];
+  /** What people here like to build passwords of: clubs, firms, streets, nicknames. */
+  readonly localWords?: readonly string[];
+  /** CIDR ranges of public computers (library terminals): every sign-in from there is one on a shared computer. */
+  readonly sharedNetworks?: readonly string[];
 };
 
 /** Why a service gets a claim; shown to the citizen who is asked for consent. */
@@ -104,6 +108,8 @@ export type Registration = {
   readonly corsOrigins: readonly string[];
   /** The administrators' command line, built in: for accounts of staff only. No town's file can say so. */
   readonly staff?: true;
+  /** The `acr` value that every sign-in to the service must cover. */
+  readonly minAcr?: string;
   /** E-mail addresses of the people who answer for the service. */
   readonly contacts: readonly string[];
 };

@@ -1,3 +1,4 @@
+import ipaddr from 'ipaddr.js';
 import type { Registration, Text, Town } from '../accounts/town.ts';
 import { checkLeastData } from './claim-rules.ts';
 import type { TownSource } from './town-source.ts';
@@ -22,6 +23,15 @@ export const checkTown = (source: TownSource, town: Town): void => {
     const reason = httpsFault(address, { localhost: false });
     if (reason !== undefined)
       source.fault(['pages', name], `pages.${name} ${reason}`, 'https://www.stadt.example/impressum');
+  }
+  for (const [index, range] of (town.sharedNetworks ?? []).entries()) {
+    if (!ipaddr.isValidCIDR(range)) {
+      source.fault(
+        ['shared_networks', index],
+        `${range} is no range of addresses`,
+        "shared_networks: ['192.0.2.0/24']",
+      );
+    }
   }
   for (const [index, organisation] of town.organisations.entries()) {
     checkText(source, ['organisations', index, 'name'], organisation.name, town.languages);

@@ -10,8 +10,10 @@ export type { TownFault } from './town-source.ts';
 /** A town with its services, or everything that is wrong with their files. */
 export type LoadedTown = { town: Town; registrations: Registration[] } | { faults: TownFault[] };
 
-type TownFile = Omit<Town, 'municipalityKey' | 'recoveryWaitHours'> & {
+type TownFile = Omit<Town, 'municipalityKey' | 'sharedNetworks' | 'localWords' | 'recoveryWaitHours'> & {
   municipality_key: string;
+  shared_networks?: string[];
+  local_words?: string[];
   recovery_wait_hours?: NonNullable<Town['recoveryWaitHours']>;
 };
 type ServiceFile = {
@@ -46,6 +48,7 @@ type ServiceFile = {
   pkce_exemption?: { reason: string; until: string };
   resource?: { identifier: string; scopes: string[]; tokens: 'opaque' | 'jwt' };
   cors_origins?: string[];
+  min_acr?: string;
 };
 
 const SCHEMAS = new URL('../infra/towns/', import.meta.url);
@@ -134,8 +137,14 @@ const serviceFiles = (townFile: string): string[] => {
 const readTown = (source: TownSource, validate: ValidateFunction): Town | undefined => {
   const value = source.value();
   if (source.faults.length > 0 || !checkSchema(source, validate, value)) return undefined;
-  const { municipality_key: municipalityKey, recovery_wait_hours: recoveryWaitHours, ...rest } = value as TownFile;
-  const town: Town = { ...rest, municipalityKey, ...(recoveryWaitHours !== undefined && { recoveryWaitHours }) };
+  const { municipality_key, shared_networks, local_words, recovery_wait_hours, ...rest } = value as TownFile;
+  const town: Town = {
+    ...rest,
+    municipalityKey: municipality_key,
+    ...(shared_networks !== undefined && { sharedNetworks: shared_networks }),
+    ...(local_words !== undefined && { localWords: local_words }),
+    ...(recovery_wait_hours !== undefined && { recoveryWaitHours: recovery_wait_hours }),
+  };
   checkTown(source, town);
   return town;
 };
@@ -191,5 +200,6 @@ const toRegistration = (file: ServiceFile): Registration => ({
   ...(file.pkce_exemption !== undefined && { pkceExemption: file.pkce_exemption }),
   ...(file.resource !== undefined && { resource: file.resource }),
   corsOrigins: file.cors_origins ?? [],
+  ...(file.min_acr !== undefined && { minAcr: file.min_acr }),
   contacts: file.contacts,
 });

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Context } from '../accounts/context.ts';
 import type { AccountId, ClientId } from '../accounts/ids.ts';
 import type { RelyingParty } from '../accounts/passkeys.ts';
+import type { BreachedList } from '../accounts/password-rules.ts';
 import type { PasswordHashing } from '../accounts/passwords.ts';
 import type { ServiceSession } from '../accounts/sessions.ts';
 import type { Registration, Town } from '../accounts/town.ts';
@@ -31,10 +32,20 @@ export type PageDeps = {
   readonly servicesOf: (account: AccountId) => Promise<readonly ServiceSession[]>;
   /** Only in the sandbox. */
   readonly sandbox?: { readonly inboxUrl: string };
+  /** The operator's list of breached passwords. */
+  readonly breached?: BreachedList | undefined;
+  /** The provider's running sessions. Ending them tells their services. */
+  readonly sessions: {
+    list(
+      account: AccountId,
+    ): Promise<readonly { readonly uid: string; readonly shared: boolean; readonly usedAt: Date }[]>;
+    /** Ends one, all but one, or everything: all sessions and all that was granted. How many sessions there were. */
+    end(account: AccountId, which?: { readonly only: string } | { readonly except: string }): Promise<number>;
+  };
   /** The citizen's network address, behind trusted proxies too. */
   readonly clientAddress: (ctx: Koa.Context) => string;
   /** `patience` multiplies the limits on sign-ins: only where test suites sign in all day. */
-  readonly defaults: { readonly minPasswordLength: number; readonly patience?: number };
+  readonly defaults?: { readonly patience?: number };
   /** How many forms an address may send; for load tests from one machine. */
   readonly formsPerAddress?: { readonly limit: number; readonly windowSeconds: number };
   readonly log: Pick<Logger, 'warn' | 'error'>;

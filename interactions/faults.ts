@@ -6,7 +6,7 @@ import { dayAndTime, letterTextsIn } from './texts/letters.ts';
 const TIME_ZONE = 'Europe/Berlin';
 
 /** A time of day as a citizen reads it. */
-const timeOfDay = (at: Date, language: Language): string =>
+export const timeOfDay = (at: Date, language: Language): string =>
   new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, {
     timeZone: TIME_ZONE,
     hour: '2-digit',
@@ -65,6 +65,26 @@ export const faultText = (fault: Fault, language: Language): string => {
       return t.password.tooLong;
     case 'new-password-common':
       return t.password.tooCommon;
+    case 'new-password-local':
+      return t.password.local;
+    case 'new-password-breached':
+      return t.password.breached;
+    case 'otp-missing':
+      return t.secondFactor.missing;
+    case 'otp-wrong':
+      return t.secondFactor.wrong;
+    case 'recovery-code-missing':
+      return t.forgotten.codeMissing;
+    case 'recovery-wrong':
+      return t.forgotten.wrong;
+    case 'passkey-last':
+      return t.konto.passkeys.last;
+    case 'passkey-taken':
+      return t.konto.passkeys.taken;
+    case 'password-first':
+      return t.konto.totp.passwordFirst;
+    case 'email-same':
+      return t.konto.email.same;
     case 'codes-unconfirmed':
       return t.backupCodes.confirmMissing;
     case 'given-name-missing':

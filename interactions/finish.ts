@@ -1,4 +1,6 @@
 import type { InteractionResults } from 'oidc-provider';
+import * as assurance from '../accounts/assurance.ts';
+import { isShared, meetDevice } from './device.ts';
 import { sendPage } from './http.ts';
 import { continuePage } from './layout.view.ts';
 import * as progresses from './progress.ts';
@@ -26,18 +28,38 @@ const finish = async (visit: Visit, result: InteractionResults): Promise<void> =
   leave(visit, url);
 };
 
-/** Hands the proven account to the provider: what was shown, when, and nothing more. Call it when no step is left. */
-export const finishSignIn = (visit: Visit): Promise<void> => {
-  const { evidence } = visit.progress;
-  if (visit.account === undefined || visit.step !== 'done') throw new Error('a sign-in is finished that is not proven');
+/**
+ * Hands the proven account to the provider: what was shown and when, and nothing more. Call it when no step is left.
+ * In the place of `acr` goes the line of proofs; what the service gets is worked out from it for each request.
+ */
+export const finishSignIn = async (visit: Visit): Promise<void> => {
+  const { account, proofs } = visit;
+  if (account === undefined || visit.step !== 'done') throw new Error('a sign-in is finished that is not proven');
   // Only the consent was asked for: the session's own evidence stands, and nothing is added to it.
   if (visit.interaction.prompt.name !== 'login') return finish(visit, { consent: {} });
-  if (evidence?.account !== visit.account.id) throw new Error('a sign-in is finished without evidence');
+  const ts = assurance.authTimeOf(proofs);
+  if (ts === undefined || (!visit.steppingUp && visit.progress.evidence?.account !== account.id))
+    throw new Error('a sign-in is finished without evidence');
+  const shared = isShared(visit);
+  await meetDevice(visit, account, !shared);
   return finish(visit, {
-    login: { accountId: evidence.account, amr: [...evidence.amr], ts: evidence.at, remember: true },
+    login: {
+      accountId: account.id,
+      amr: assurance.amrOf(proofs),
+      acr: assurance.encodeProofs(proofs),
+      ts,
+      remember: !shared,
+    },
     consent: {},
   });
 };
+
+/** Goes back to a service whose level the citizen cannot reach (RFC 9470 §3, OpenID Connect UAR 1.0). */
+export const finishUnmet = (visit: Visit): Promise<void> =>
+  finish(visit, {
+    error: 'unmet_authentication_requirements',
+    error_description: 'the account does not reach the level that the service requires',
+  });
 
 /** Goes back to the service without a sign-in (RFC 6749 §4.1.2.1). */
 export const finishWithoutSignIn = (visit: Visit): Promise<void> =>

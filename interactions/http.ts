@@ -91,13 +91,19 @@ export type Params = Readonly<Record<string, string>>;
 type Get = (ctx: Koa.Context, params: Params) => Promise<void>;
 type Post = (ctx: Koa.Context, params: Params, form: Form) => Promise<void>;
 type Receive = (ctx: Koa.Context, fields: URLSearchParams) => Promise<void>;
+/** What the form token is bound to; undefined if this browser has nothing to bind it to any more. */
+type TokenOf = (ctx: Koa.Context, params: Params) => Promise<string | undefined>;
 type Route = {
   readonly pattern: RegExp;
   readonly get?: Get;
   readonly post?: Post;
+  readonly tokenOf?: TokenOf;
   /** A POST from another site. */
   readonly receive?: { readonly limit: number; readonly handle: Receive };
 };
+
+/** The interaction that the address names. */
+const ofInteraction: TokenOf = async (_ctx, params) => params['uid'] ?? '';
 
 /** `/interaction/:uid/:action` → a pattern with named groups; `:name*` takes the rest of the path. */
 const patternOf = (path: string): RegExp =>
@@ -150,13 +156,13 @@ export const createRegistrar = (deps: HttpDeps) => {
     return refuse('tooLarge', 413, 'body_too_large', `at most ${limit} bytes are accepted`);
   };
 
-  const checkPost = async (ctx: Koa.Context, params: Params, keys: Keys): Promise<Form | PageError> => {
+  const checkPost = async (ctx: Koa.Context, binding: string | undefined, keys: Keys): Promise<Form | PageError> => {
     if (!cameFromUs(ctx.headers, deps.issuer)) return refuse('forbidden', 403, 'foreign_origin');
     const body = await bodyOf(ctx, BODY_LIMIT_BYTES);
     if (!Buffer.isBuffer(body)) return body;
     const parsed = parseForm(body);
     if (parsed.outcome === 'malformed') return refuse('badRequest', 400, 'malformed_form', parsed.reason);
-    if (!keys.checkFormToken(params['uid'] ?? '', parsed.form.text('token')))
+    if (binding === undefined || !keys.checkFormToken(binding, parsed.form.text('token')))
       return refuse('forbidden', 403, 'wrong_form_token');
     return parsed.form;
   };
@@ -191,10 +197,10 @@ export const createRegistrar = (deps: HttpDeps) => {
     return handle(ctx, fields);
   };
 
-  const answerPost = async (ctx: Koa.Context, params: Params, post: Post): Promise<void> => {
+  const answerPost = async (ctx: Koa.Context, params: Params, post: Post, tokenOf: TokenOf): Promise<void> => {
     const shell = shellOf(ctx, deps);
     const domain = deps.context();
-    const form = await checkPost(ctx, params, domain.keys);
+    const form = await checkPost(ctx, await tokenOf(ctx, params), domain.keys);
     if (!('text' in form)) return sendError(ctx, shell, form);
     if (!(await reserveForm(ctx, shell))) return;
     return post(ctx, params, form);
@@ -213,7 +219,7 @@ export const createRegistrar = (deps: HttpDeps) => {
   };
 
   const middleware: Koa.Middleware = async (ctx, next) => {
-    for (const { pattern, get, post, receive } of routes) {
+    for (const { pattern, get, post, receive, tokenOf = ofInteraction } of routes) {
       const match = pattern.exec(ctx.path);
       if (match === null) continue;
       const params: Params = { ...match.groups };
@@ -225,7 +231,7 @@ export const createRegistrar = (deps: HttpDeps) => {
       }
       if (ctx.method === 'POST' && post !== undefined) {
         setPageHeaders(ctx);
-        return answerPost(ctx, params, post);
+        return answerPost(ctx, params, post, tokenOf);
       }
       if (ctx.method === 'POST' && receive !== undefined) {
         setPageHeaders(ctx);
@@ -237,7 +243,8 @@ export const createRegistrar = (deps: HttpDeps) => {
 
   return {
     get: (path: string, get: Get): void => void routes.push({ pattern: patternOf(path), get }),
-    post: (path: string, post: Post): void => void routes.push({ pattern: patternOf(path), post }),
+    post: (path: string, post: Post, tokenOf: TokenOf = ofInteraction): void =>
+      void routes.push({ pattern: patternOf(path), post, tokenOf }),
     /** Registers what other sites post, of at most `limit` bytes. */
     receive: (path: string, limit: number, handle: Receive): void =>
       void routes.push({ pattern: patternOf(path), receive: { limit, handle } }),

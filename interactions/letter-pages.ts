@@ -5,8 +5,8 @@ import type { Context } from '../accounts/context.ts';
 import { type AccountId, parseAccountId } from '../accounts/ids.ts';
 import * as letterCodes from '../accounts/letter-codes.ts';
 import * as passkeys from '../accounts/passkeys.ts';
+import { MIN_PASSWORD_LENGTH } from '../accounts/password-rules.ts';
 import * as passwords from '../accounts/passwords.ts';
-import { judge } from '../accounts/passwords.ts';
 import * as recoveries from '../accounts/recoveries.ts';
 import * as redemptions from '../accounts/redemptions.ts';
 import { Secret } from '../accounts/secret.ts';
@@ -18,6 +18,7 @@ import { type createRegistrar, sendError, sendPage, shellOf } from './http.ts';
 import * as views from './letter.view.ts';
 import * as visits from './letter-visit.ts';
 import type { Fault } from './progress.ts';
+import { newPasswordFault } from './steps/new-password.ts';
 
 type LetterVisit = visits.LetterVisit;
 
@@ -118,20 +119,9 @@ const newPasskey = async (visit: LetterVisit, form: Form): Promise<void> => {
 
 const newPassword = async (visit: LetterVisit, form: Form): Promise<void> => {
   const { deps } = visit;
-  const field = 'new_password';
-  const password = form.text(field);
-  if (password === '') return faulty(visit, { field, code: 'new-password-missing' });
-  if (form.text('repeated_password') !== password) return faulty(visit, { field, code: 'new-password-different' });
-  switch (judge(password, [...Object.values(deps.town.name), deps.town.id])) {
-    case 'too-short':
-      return faulty(visit, { field, code: 'new-password-short', number: deps.defaults.minPasswordLength });
-    case 'too-long':
-      return faulty(visit, { field, code: 'new-password-long' });
-    case 'too-common':
-      return faulty(visit, { field, code: 'new-password-common' });
-    case 'ok':
-      break;
-  }
+  const fault = await newPasswordFault(deps, form, { minimum: MIN_PASSWORD_LENGTH, hints: [] });
+  if (fault !== undefined) return faulty(visit, fault);
+  const password = form.text('new_password');
   const hash = await passwords.hashNew(citizen(deps), deps.hashing, new Secret(password));
   return redeem(visit, { kind: 'password', hash });
 };

@@ -1,3 +1,4 @@
+import { MIN_PASSWORD_LENGTH } from '../accounts/password-rules.ts';
 import type { Recovery } from '../accounts/recoveries.ts';
 import { errorSummary, field, form, submit } from './form.view.ts';
 import { type Fragment, html } from './html.ts';
@@ -69,7 +70,7 @@ export const password = (visit: LetterVisit): string => {
   const two = { name: 'repeated_password', label: t.repeat, type: 'password', autocomplete: 'new-password' } as const;
   return page(visit, {
     title: t.title,
-    body: html`<p class="kern-body">${t.lead(visit.deps.defaults.minPasswordLength)}</p>
+    body: html`<p class="kern-body">${t.lead(MIN_PASSWORD_LENGTH)}</p>
     ${form(visit, 'new-password', html`${field(visit, one)}${field(visit, two)}${submit(t.submit)}`)}`,
   });
 };

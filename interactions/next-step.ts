@@ -1,3 +1,4 @@
+import type { Missing } from '../accounts/assurance.ts';
 import type { Progress } from './progress.ts';
 
 /** The pages of an interaction. */
@@ -10,6 +11,13 @@ export type StepName =
   | 'open-account'
   | 'link'
   | 'double'
+  | 'second-factor'
+  | 'level-missing'
+  | 'other-ways'
+  | 'forgotten'
+  | 'forgotten-second-factor'
+  | 'forgotten-password'
+  | 'offer-passkey'
   | 'email'
   | 'email-code'
   | 'address'
@@ -26,6 +34,12 @@ export type StepName =
 export type Needs = {
   /** The account that this interaction is for: proven in it, or that of the session; none before that. */
   readonly account: { readonly hasEmail: boolean } | undefined;
+  /** What is to be shown before the sign-in carries what was asked for. */
+  readonly proof: Missing;
+  /** Whether the account of a forgotten password has an authenticator app. */
+  readonly recoveryTotp: boolean;
+  /** The citizen may be offered a passkey. */
+  readonly offerPasskey: boolean;
   /** The service must be able to reach the citizen by e-mail. */
   readonly needsEmail: boolean;
   /** Claims that the service requires and the account lacks. */
@@ -41,7 +55,8 @@ export const nextStep = (progress: Progress, needs: Needs): StepName => {
   if (progress.exchange !== undefined) return progress.exchange.source;
   if (needs.account === undefined) {
     if (progress.identity !== undefined && progress.identity.intent === undefined) return 'identity';
-    if (progress.path === 'sign-in') return 'sign-in';
+    if (progress.path === 'sign-in' || progress.path === 'other-ways') return progress.path;
+    if (progress.path === 'forgotten') return recoveryStep(progress, needs);
     const draft = progress.draft ?? { contact: 'open' };
     // A draft without an address may have been begun before the service was known to need one.
     if (draft.contact === 'open' || (draft.contact === 'none' && needs.needsEmail)) return 'email';
@@ -50,13 +65,26 @@ export const nextStep = (progress: Progress, needs: Needs): StepName => {
     if (progress.identity?.intent === 'open') return 'open-account';
     return draft.method === 'password' ? 'password' : 'credential';
   }
+  // Before anything else: half a sign-in opens nothing (miniOrange CVE-2026-111949).
+  if (needs.proof === 'second-factor') return 'second-factor';
+  if (needs.proof === 'unreachable') return 'level-missing';
+  if (needs.proof !== 'nothing') return 'sign-in';
   if (progress.identity !== undefined) return progress.identity.intent === 'double' ? 'double' : 'link';
   if (progress.welcome?.backupCodes !== undefined) return 'backup-codes';
   if (progress.welcome !== undefined) return 'kennung';
+  if (needs.offerPasskey && progress.offered !== true) return 'offer-passkey';
   if (needs.needsEmail && !needs.account.hasEmail) return 'needs-email';
   if (needs.missing.length > 0) return 'details';
   if (needs.consentDue && progress.consented !== true) return 'consent';
   return 'done';
+};
+
+/** A forgotten password: a code from paper, the app where there is one, and only then a new password. */
+const recoveryStep = ({ recovery }: Progress, needs: Needs): StepName => {
+  if (recovery === undefined) return 'forgotten';
+  const shown = recovery.proofs.map(({ kind }) => kind);
+  if (!shown.includes('code')) return 'forgotten';
+  return needs.recoveryTotp && !shown.includes('otp') ? 'forgotten-second-factor' : 'forgotten-password';
 };
 
 /** The progress one page back in the registration; undefined where there is no way back. */
@@ -65,6 +93,10 @@ export const oneStepBack = (progress: Progress, step: StepName): Progress | unde
   const { address, method, ...contact } = draft;
   switch (step) {
     case 'email':
+    case 'other-ways':
+    case 'forgotten':
+    case 'forgotten-second-factor':
+    case 'forgotten-password':
       return { path: 'sign-in' };
     case 'email-code':
     case 'address':

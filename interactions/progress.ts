@@ -1,11 +1,12 @@
+import type { Proof } from '../accounts/assurance.ts';
 import type { PostalAddress } from '../accounts/attributes.ts';
 import type { LinkableProof } from '../accounts/identities.ts';
 import type { AccountId } from '../accounts/ids.ts';
 import type { FleetingStore } from '../adapters/oidc-store.ts';
 import type { SourceFault, SourceName } from './identity/sources.ts';
 
-/** What a citizen has proven in this sign-in: whose account, by which means (`amr`, RFC 8176), when (epoch seconds). */
-type Evidence = { readonly account: AccountId; readonly amr: readonly string[]; readonly at: number };
+/** What a citizen has proven in this sign-in: whose account, by which means and when. */
+type Evidence = { readonly account: AccountId; readonly proofs: readonly Proof[] };
 
 /** An account in the making. It holds no credential: the account is created in the request that brings the credential. */
 export type Draft = {
@@ -70,6 +71,16 @@ type FaultCode =
   | 'new-password-short'
   | 'new-password-long'
   | 'new-password-common'
+  | 'new-password-local'
+  | 'new-password-breached'
+  | 'otp-missing'
+  | 'otp-wrong'
+  | 'recovery-code-missing'
+  | 'recovery-wrong'
+  | 'passkey-last'
+  | 'passkey-taken'
+  | 'password-first'
+  | 'email-same'
   | 'codes-unconfirmed'
   | 'given-name-missing'
   | 'family-name-missing'
@@ -95,7 +106,7 @@ export type Flash = {
 
 /** What has happened in one interaction so far. Kept under its uid, sealed, no longer than the interaction itself. */
 export type Progress = {
-  readonly path: 'sign-in' | 'register';
+  readonly path: 'sign-in' | 'register' | 'other-ways' | 'forgotten';
   readonly evidence?: Evidence;
   readonly draft?: Draft;
   readonly welcome?: Welcome;
@@ -111,6 +122,21 @@ export type Progress = {
   /** The citizen has answered the consent page. */
   readonly consented?: boolean;
   readonly flash?: Flash;
+  /** The running session is another person's. */
+  readonly otherAccount?: boolean;
+  /** A computer that others use too: the session ends with the browser. */
+  readonly shared?: boolean;
+  /** The browser can make passkeys. */
+  readonly capable?: boolean;
+  /** The citizen did not want to show more than must be. */
+  readonly skipped?: boolean;
+  /** The offer of a passkey was answered. */
+  readonly offered?: boolean;
+  /** A forgotten password: whose, and what was shown instead of it. Counts for nothing but a new password. */
+  readonly recovery?: Evidence & {
+    /** The account's credential state at that time; any change of a credential ends the recovery. */
+    readonly state: number;
+  };
 };
 
 const KIND = 'Progress';

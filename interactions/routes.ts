@@ -2,7 +2,7 @@ import type Koa from 'koa';
 import { serveAsset } from './assets.ts';
 import type { PageDeps } from './deps.ts';
 import { addDeveloperPages } from './entwickler/routes.ts';
-import { finishSignIn, finishWithoutSignIn } from './finish.ts';
+import { finishSignIn, finishUnmet, finishWithoutSignIn } from './finish.ts';
 import type { Form } from './form.ts';
 import { createRegistrar, sendError, sendPage, shellOf } from './http.ts';
 import { bundIdStep, eidStep, upstreamStep } from './identity/away.ts';
@@ -10,6 +10,8 @@ import * as exchanges from './identity/exchanges.ts';
 import * as identity from './identity/identity.ts';
 import { exchangeRoutes } from './identity/routes.ts';
 import { settle } from './identity/settle.ts';
+import { createKonto, formsOf } from './konto/konto.ts';
+import { KONTO_PAGES } from './konto/pages.ts';
 import { registerLetterPages } from './letter-pages.ts';
 import type { StepName } from './next-step.ts';
 import * as progresses from './progress.ts';
@@ -19,7 +21,11 @@ import * as consent from './steps/consent.ts';
 import * as credential from './steps/credential.ts';
 import * as details from './steps/details.ts';
 import * as email from './steps/email.ts';
+import * as forgotten from './steps/forgotten.ts';
+import * as levelMissing from './steps/level-missing.ts';
 import * as needsEmail from './steps/needs-email.ts';
+import * as offerPasskey from './steps/offer-passkey.ts';
+import * as secondFactor from './steps/second-factor.ts';
 import * as signIn from './steps/sign-in.ts';
 import * as welcome from './steps/welcome.ts';
 import { type Outcome, open, type Step, secondsLeft, type Visit } from './visit.ts';
@@ -35,6 +41,13 @@ const STEPS: Readonly<Record<Exclude<StepName, 'done'>, Step>> = {
   'open-account': identity.openStep,
   link: identity.linkStep,
   double: identity.doubleStep,
+  'second-factor': secondFactor.step,
+  'level-missing': levelMissing.step,
+  'other-ways': signIn.otherWaysStep,
+  forgotten: forgotten.codeStep,
+  'forgotten-second-factor': forgotten.secondFactorStep,
+  'forgotten-password': forgotten.passwordStep,
+  'offer-passkey': offerPasskey.step,
   email: email.emailStep,
   'email-code': email.codeStep,
   address: address.step,
@@ -80,6 +93,8 @@ const follow = async (visit: Visit, outcome: Outcome): Promise<void> => {
       return sendError(ctx, visit.shell, outcome.error);
     case 'back-to-service':
       return finishWithoutSignIn(visit);
+    case 'unmet':
+      return finishUnmet(visit);
     case 'on': {
       await keep(visit, outcome);
       // Looked up anew: the change, another tab or an administrator may have made something due.
@@ -155,6 +170,24 @@ export const createPages = (deps: PageDeps): Koa.Middleware => {
   );
 
   registerLetterPages(pages, deps);
+  const konto = createKonto(deps, KONTO_PAGES);
+  pages.get('/konto', konto.get);
+  pages.get('/konto/angemeldet', konto.arrived);
+  pages.get('/konto/wechseln', konto.switchAccount);
+  pages.get('/konto/:page', konto.get);
+  pages.get('/konto/:page/:action', konto.back);
+  pages.post('/konto/:page/:action', konto.post, formsOf(deps));
+
+  // W3C Change Password URL, FIDO/W3C Passkey Endpoints: where password managers send people.
+  pages.get('/.well-known/change-password', async (ctx) => {
+    ctx.status = 303;
+    ctx.redirect('/konto/passwort');
+  });
+  pages.get('/.well-known/passkey-endpoints', async (ctx) => {
+    const { origin } = deps.issuer;
+    ctx.type = 'application/json';
+    ctx.body = { enroll: `${origin}/konto/passkey-neu`, manage: `${origin}/konto/passkeys` };
+  });
 
   return pages.middleware;
 };

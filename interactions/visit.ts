@@ -1,10 +1,14 @@
 import type Koa from 'koa';
 import { errors } from 'oidc-provider';
 import * as accounts from '../accounts/accounts.ts';
+import * as assurance from '../accounts/assurance.ts';
 import * as claims from '../accounts/claims.ts';
 import * as consents from '../accounts/consents.ts';
 import type { Context } from '../accounts/context.ts';
+import { enrolled } from '../accounts/factors.ts';
 import { type AccountId, type ClientId, parseAccountId, parseClientId } from '../accounts/ids.ts';
+import * as passkeys from '../accounts/passkeys.ts';
+import * as sessions from '../accounts/session-notes.ts';
 import type { Registration } from '../accounts/town.ts';
 import type { PageDeps } from './deps.ts';
 import type { PageError } from './errors.view.ts';
@@ -36,6 +40,14 @@ export type Visit = {
   readonly t: Texts;
   readonly progress: Progress;
   readonly account: accounts.Account | undefined;
+  /** What the sign-in rests on: shown here, and before in the running session where that counts. */
+  readonly proofs: readonly assurance.Proof[];
+  /** What the account has. */
+  readonly has: assurance.Enrolled | undefined;
+  /** The session of this account goes on and only more is asked for. */
+  readonly steppingUp: boolean;
+  /** What is missing is a wish: the citizen may leave it. */
+  readonly optional: boolean;
   /** The claims that the service asks for in this request and may get. */
   readonly requested: readonly string[];
   /** The values that the account has for them now. */
@@ -52,6 +64,8 @@ export type Outcome =
   | { readonly go: 'on'; readonly apply?: (progress: Progress) => Progress | undefined; readonly flash?: Flash }
   /** Back to the service without a sign-in. */
   | { readonly go: 'back-to-service' }
+  /** Back to the service, which asked for more than the account can show. */
+  | { readonly go: 'unmet' }
   | { readonly go: 'json'; readonly body: object }
   | { readonly go: 'error'; readonly error: PageError };
 
@@ -94,9 +108,73 @@ const findInteraction = async (deps: PageDeps, ctx: Koa.Context, uid: string): P
   }
 };
 
-/** Whose interaction it is: proven in it; or, when only the consent is asked for, the account of the running session. */
-const accountOf = (interaction: Interaction, progress: Progress): AccountId | undefined =>
-  interaction.prompt.name === 'login' ? progress.evidence?.account : parseAccountId(interaction.session?.accountId);
+/** Whether the running session stays and only shows more: nothing but the level asked for this interaction. */
+const stepsUp = (interaction: Interaction, progress: Progress): boolean =>
+  interaction.prompt.name === 'login' &&
+  progress.otherAccount !== true &&
+  interaction.session?.accountId !== undefined &&
+  interaction.prompt.reasons.every((reason) => reason === 'assurance');
+
+/** Whose interaction it is: proven in it; or, when the session goes on, the account of that session. */
+const accountOf = (interaction: Interaction, progress: Progress): AccountId | undefined => {
+  const ofSession = parseAccountId(interaction.session?.accountId);
+  if (interaction.prompt.name !== 'login') return ofSession;
+  return stepsUp(interaction, progress) ? ofSession : progress.evidence?.account;
+};
+
+type Standing = Pick<Visit, 'proofs' | 'has' | 'steppingUp' | 'optional'> &
+  Pick<Needs, 'proof' | 'recoveryTotp' | 'offerPasskey'>;
+
+/** What was shown, what the account has, and what is missing for what the service asks. */
+const standingOf = async (
+  domain: Context,
+  account: accounts.Account | undefined,
+  registration: Registration,
+  interaction: Interaction,
+  progress: Progress,
+): Promise<Standing> => {
+  const steppingUp = account !== undefined && stepsUp(interaction, progress);
+  const shown = progress.evidence?.account === account?.id ? (progress.evidence?.proofs ?? []) : [];
+  const before = steppingUp ? assurance.decodeProofs(interaction.session?.acr) : [];
+  const proofs = assurance.joinProofs(before, shown);
+  const nothing = { proofs, steppingUp, optional: false, offerPasskey: false, recoveryTotp: false };
+  if (account === undefined) {
+    const recovering = progress.path === 'forgotten' ? progress.recovery : undefined;
+    const recoveryTotp = recovering !== undefined && (await enrolled(domain, recovering.account)).totp;
+    return { ...nothing, has: undefined, proof: 'primary', recoveryTotp };
+  }
+  const has = await enrolled(domain, account.id);
+  if (interaction.prompt.name !== 'login') return { ...nothing, has, proof: 'nothing' };
+
+  const kinds = new Set(proofs.map(({ kind }) => kind));
+  const alone =
+    kinds.has('pwd') &&
+    !kinds.has('otp') &&
+    !kinds.has('code') &&
+    !kinds.has('passkey') &&
+    !kinds.has('eid') &&
+    !kinds.has('bundid');
+  if (alone && has.totp) return { ...nothing, has, proof: 'second-factor' };
+
+  const used = steppingUp ? await sessions.lastUse(domain, interaction.session?.uid ?? '') : undefined;
+  const evidence = { proofs, usedAt: used && Math.floor(used.getTime() / 1000) };
+  const now = Math.floor(domain.now().getTime() / 1000);
+  const requirement = assurance.requirementOf(interaction.params, registration);
+  const missing = assurance.missingFor(requirement, evidence, has, now);
+  const bound = assurance.isBound(requirement, evidence, has, now);
+  // A wish that cannot be granted, or that the citizen has turned down, does not keep anybody out.
+  const proof = bound && (missing === 'unreachable' || progress.skipped === true) ? 'nothing' : missing;
+  const offer =
+    proof === 'nothing' &&
+    progress.capable === true &&
+    progress.shared !== true &&
+    progress.offered !== true &&
+    progress.welcome === undefined &&
+    has.passkeys === 0 &&
+    shown.some(({ kind }) => kind === 'pwd');
+  const offerPasskey = offer && !(await passkeys.declined(domain, account.id));
+  return { ...nothing, has, proof, optional: bound && missing !== 'nothing', offerPasskey };
+};
 
 const param = (interaction: Interaction, name: string): string | undefined => {
   const value = interaction.params[name];
@@ -109,7 +187,9 @@ const loadNeeds = async (
   account: accounts.Account | undefined,
   service: { registration: Registration; clientId: ClientId },
   interaction: Interaction,
+  standing: Standing,
 ): Promise<Pick<Visit, 'needs' | 'requested' | 'values'>> => {
+  const { proof, recoveryTotp, offerPasskey } = standing;
   const { registration, clientId } = service;
   const requested = claims.requestedClaims(
     registration,
@@ -123,7 +203,11 @@ const loadNeeds = async (
   const needsEmail =
     registration.needsEmail || requested.some((claim) => claim === 'email' && required.includes(claim));
   if (account === undefined)
-    return { requested, values: {}, needs: { account: undefined, needsEmail, missing: [], consentDue: false } };
+    return {
+      requested,
+      values: {},
+      needs: { account: undefined, proof, recoveryTotp, offerPasskey, needsEmail, missing: [], consentDue: false },
+    };
   const values =
     requested.length === 0 ? {} : await claims.released(domain, account.id, registration, requested, deps.town);
   const missing = requested.filter(
@@ -137,6 +221,9 @@ const loadNeeds = async (
     values,
     needs: {
       account: { hasEmail: account.email !== undefined },
+      proof,
+      recoveryTotp,
+      offerPasskey,
       needsEmail,
       missing,
       consentDue: requested.length > 0 && (again || consents.isDue(consent, registration, requested)),
@@ -175,7 +262,8 @@ export const open = async (
   if (id !== undefined && account === undefined && interaction.prompt.name !== 'login')
     return { outcome: 'refused', shell, error: expired('the account of this session is not active') };
 
-  const loaded = await loadNeeds(deps, domain, account, { registration, clientId }, interaction);
+  const standing = await standingOf(domain, account, registration, interaction, progress);
+  const loaded = await loadNeeds(deps, domain, account, { registration, clientId }, interaction, standing);
   const step = nextStep(progress, loaded.needs);
   const organisation = deps.town.organisations.find((one) => one.id === registration.organisation);
   return {
@@ -195,6 +283,10 @@ export const open = async (
       t: textsIn(shell.language),
       progress,
       account,
+      proofs: standing.proofs,
+      has: standing.has,
+      steppingUp: standing.steppingUp,
+      optional: standing.optional,
       ...loaded,
       step,
       flash: progress.flash?.step === step ? progress.flash : undefined,

@@ -7,6 +7,7 @@ import { accountRowSql } from '../accounts/account-row.ts';
 import type { Context } from '../accounts/context.ts';
 import type { Ending } from '../accounts/deletion.ts';
 import * as keyRotation from '../accounts/key-rotation.ts';
+import type { BreachedList } from '../accounts/password-rules.ts';
 import type { PasswordHashing } from '../accounts/passwords.ts';
 import { WAIT_HOURS } from '../accounts/recoveries.ts';
 import { enforceRetention } from '../accounts/retention.ts';
@@ -45,6 +46,7 @@ import { requestId } from './request-id.ts';
 import { deliverSecurityEvents } from './security-events.ts';
 import { refuseFutureProofs } from './security-profile.ts';
 import { servicesOf } from './service-sessions.ts';
+import { sessionsFor } from './sessions.ts';
 import { createSources, endStaffSessions } from './sources.ts';
 import { providerAdapter } from './storage.ts';
 import { withdrawal } from './withdrawal.ts';
@@ -99,6 +101,8 @@ export type AppDeps = {
   metrics?: Metrics;
   /** Identity sources; each is off unless it is named. */
   sources?: SourceSettings | undefined;
+  /** The operator's list of breached passwords. */
+  breached?: BreachedList | undefined;
   /** Given by the sandbox's own entry only; production has no way to set it. */
   sandbox?: Sandbox;
 };
@@ -209,8 +213,9 @@ export async function createApp(deps: AppDeps): Promise<App> {
     registrations: async () => registrations.all(),
     withdraw: withdrawal({ context, registrations, store, wake: () => logouts.wake() }),
     clientAddress: (ctx) => String(ctx.state.address),
-    defaults: { minPasswordLength: 15, ...(deps.sandbox?.testSuites === true && { patience: SUITE_PATIENCE }) },
-    ...(deps.sandbox?.testSuites === true && { formsPerAddress: SUITE_FORMS }),
+    ...(deps.sandbox?.testSuites === true && { defaults: { patience: SUITE_PATIENCE }, formsPerAddress: SUITE_FORMS }),
+    breached: deps.breached,
+    sessions: sessionsFor(() => current.instance, store),
     log,
     ...(deps.sandbox && { sandbox: deps.sandbox }),
   });

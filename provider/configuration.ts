@@ -1,5 +1,6 @@
 import type { AdapterFactory, Client, Configuration, JWKS, KoaContextWithOIDC } from 'oidc-provider';
 import { errors } from 'oidc-provider';
+import { ACR, PHISHING_RESISTANT } from '../accounts/assurance.ts';
 import { CLAIM_CATALOGUE, SCOPE_CLAIMS } from '../accounts/claims.ts';
 import { hashSecret, secretMatches } from '../accounts/clients.ts';
 import type { Context } from '../accounts/context.ts';
@@ -19,14 +20,12 @@ import { createPolicy } from './policy.ts';
 import type { Registrations } from './registrations.ts';
 import { resourceIndicators } from './resources.ts';
 import { assertClientAssertion, CLOCK_TOLERANCE_SECONDS, fapi, PROFILE_ALGORITHMS } from './security-profile.ts';
+import { SESSION_IDLE_SECONDS, SESSION_MAX_SECONDS, SHARED_IDLE_SECONDS } from './session-limits.ts';
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** Lifetimes in seconds. A session ends `SESSION_IDLE` after its last use and never lives longer than `SESSION_MAX`. */
-export const SESSION_MAX_SECONDS = 12 * HOUR;
-export const SESSION_IDLE_SECONDS = HOUR;
 const REFRESH_TOKEN_SECONDS = 30 * DAY;
 
 type DeviceFlow = NonNullable<NonNullable<Configuration['features']>['deviceFlow']>;
@@ -66,10 +65,13 @@ const sectorOf = (client: Client): string =>
 
 const epochSeconds = (): number => Math.floor(Date.now() / 1000);
 
-function sessionSeconds(_ctx: KoaContextWithOIDC, session: { loginTs?: number | undefined }): number {
-  if (session.loginTs === undefined) return SESSION_IDLE_SECONDS;
+type SessionFacts = { loginTs?: number | undefined; transient?: boolean | undefined };
+
+function sessionSeconds(_ctx: KoaContextWithOIDC, session: SessionFacts): number {
+  const idle = session.transient === true ? SHARED_IDLE_SECONDS : SESSION_IDLE_SECONDS;
+  if (session.loginTs === undefined) return idle;
   const left = session.loginTs + SESSION_MAX_SECONDS - epochSeconds();
-  return Math.max(1, Math.min(SESSION_IDLE_SECONDS, left));
+  return Math.max(1, Math.min(idle, left));
 }
 
 /** The settings of oidc-provider; each one that is not obvious says why. */
@@ -89,12 +91,16 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     findAccount: findAccount(context, registrations, parts.town, parts.readAccount),
     loadExistingGrant: loadExistingGrant(context, registrations, parts.readAccount),
     renderError: parts.renderError,
-    interactions: { policy: createPolicy(), url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
+    interactions: {
+      policy: createPolicy({ context, registrations }),
+      url: (_ctx, interaction) => `/interaction/${interaction.uid}`,
+    },
     routes: { userinfo: '/userinfo' },
 
     responseTypes: ['code'],
     // Public subjects for the administrators' command line alone (staff-client.ts).
     subjectTypes: ['pairwise', 'public'],
+    acrValues: [...Object.values(ACR), PHISHING_RESISTANT],
     // Called without a context for logout tokens: it may depend on nothing but account and client.
     pairwiseIdentifier: (_ctx, account, client) => keys.subject(sectorOf(client), account),
     // Our own name for an organisation is not fetched; one that a client brought along is.

@@ -2,6 +2,7 @@ import { type Configuration, Provider } from 'oidc-provider';
 import type { Context } from '../accounts/context.ts';
 import * as signingKeys from '../accounts/signing-keys.ts';
 import type { SigningAlgorithm } from '../keys/signing-keys.ts';
+import { answerAcr } from './assurance.ts';
 import { compareHashedSecret } from './configuration.ts';
 import { createDocuments, type Documents } from './documents.ts';
 
@@ -61,6 +62,7 @@ export class CurrentProvider {
     // The guard in http.ts has replaced what came from outside by what the issuer says.
     provider.proxy = true;
     provider.Client.prototype.compareClientSecret = compareHashedSecret;
+    answerAcr(provider);
     equip(provider);
     const handler = provider.callback();
     this.#documents = await createDocuments(handler, issuer);

@@ -1,4 +1,5 @@
 import { interactionPolicy } from 'oidc-provider';
+import { assuranceIsDue, replaceAcrChecks } from './assurance.ts';
 
 const { Check } = interactionPolicy;
 
@@ -6,7 +7,7 @@ const usesClaimedHttps = (redirectUri: unknown): boolean =>
   typeof redirectUri === 'string' && redirectUri.startsWith('https://');
 
 /** What a citizen is asked for, and when: oidc-provider's own policy with the city's additions. */
-export function createPolicy(): interactionPolicy.DefaultPolicy {
+export function createPolicy(parts: Parameters<typeof assuranceIsDue>[0]): interactionPolicy.DefaultPolicy {
   const policy = interactionPolicy.base();
   const login = policy.get('login');
   const consent = policy.get('consent');
@@ -17,6 +18,14 @@ export function createPolicy(): interactionPolicy.DefaultPolicy {
       ctx.oidc.session?.accountId !== undefined && ctx.oidc.account === undefined
         ? Check.REQUEST_PROMPT
         : Check.NO_NEED_TO_PROMPT,
+    ),
+  );
+
+  replaceAcrChecks(login);
+  const isDue = assuranceIsDue(parts);
+  login.checks.add(
+    new Check('assurance', 'the sign-in does not reach what the service requires', 'login_required', async (ctx) =>
+      (await isDue(ctx)) ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT,
     ),
   );
 

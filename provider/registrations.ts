@@ -1,3 +1,4 @@
+import { OWN_CLIENT } from '../accounts/assurance.ts';
 import * as clients from '../accounts/clients.ts';
 import type { Context } from '../accounts/context.ts';
 import * as dynamicClients from '../accounts/dynamic-clients.ts';
@@ -9,6 +10,8 @@ import { trialRegistration } from './dynamic-registration.ts';
 
 /** Clients that registered themselves and were looked up lately. */
 const TRIALS_KEPT = 1000;
+
+import { ownPages } from './own-pages.ts';
 
 type Entry = { registration: Registration; metadata: ClientMetadata };
 
@@ -30,8 +33,9 @@ export class Registrations {
 
   async load(): Promise<void> {
     const inForce = await clients.all(this.#context());
+    const own = { registration: ownPages(this.#issuer), secrets: [] };
     this.#entries = new Map(
-      inForce.map(({ registration, secrets }) => [
+      [...inForce, own].map(({ registration, secrets }) => [
         registration.clientId,
         { registration, metadata: clientMetadata(registration, secrets, this.#issuer) },
       ]),
@@ -78,7 +82,10 @@ export class Registrations {
     return this.all().some(({ rs256 }) => rs256 !== undefined);
   }
 
+  /** The town's services; our own pages are not among them. */
   all(): Registration[] {
-    return Array.from(this.#entries.values(), ({ registration }) => registration);
+    return Array.from(this.#entries.values(), ({ registration }) => registration).filter(
+      ({ clientId }) => clientId !== OWN_CLIENT,
+    );
   }
 }

@@ -2,6 +2,7 @@ import test from 'ava';
 import * as accounts from '../accounts/accounts.ts';
 import * as activities from '../accounts/activities.ts';
 import type { Context } from '../accounts/context.ts';
+import { judge } from '../accounts/password-rules.ts';
 import * as passwords from '../accounts/passwords.ts';
 import { Secret } from '../accounts/secret.ts';
 import { createHashing, type Hashing } from '../adapters/hashing.ts';
@@ -178,19 +179,19 @@ test('a sign-in brings the hash to the current pepper and cost', async (t) => {
 
 test('a password is judged by its length in characters and by what is left without guessable parts', (t) => {
   const hints = ['erika.mustermann@beispiel.example', 'Gütersloh', 'Stadtwerke'];
-  const cases: [string, ReturnType<typeof passwords.judge>][] = [
+  const cases: [string, ReturnType<typeof judge>][] = [
     ['kurz', 'too-short'],
     ['vierzehn Zeich', 'too-short'],
     ['😀'.repeat(14), 'too-short'],
     ['x'.repeat(129), 'too-long'],
-    ['guetersloh2024!', 'too-common'],
-    ['Gutersloh-Gütersloh', 'too-common'],
-    ['GuetersloherStadtwerke', 'too-common'],
+    ['guetersloh2024!', 'local'],
+    ['Gutersloh-Gütersloh', 'local'],
+    ['GuetersloherStadtwerke', 'local'],
     ['aaaaaaaaaaaaaaaaaaaa', 'too-common'],
     ['123456789012345678', 'too-common'],
     ['abcdefghijklmnopqr', 'too-common'],
     ['PasswortPasswort12', 'too-common'],
-    ['erika.mustermann12', 'too-common'],
+    ['erika.mustermann12', 'local'],
     ['Fünf Störche überm Rathaus', 'ok'],
     ['correct horse battery staple', 'ok'],
     ['!§$%&/()=?`*_:;>', 'ok'],
@@ -198,7 +199,7 @@ test('a password is judged by its length in characters and by what is left witho
     ['😀😃😄😁😆😅😂🤣😊😇🙂🙃😉😌😍', 'ok'],
     [`Rathausplatz ${'z'.repeat(115)}`, 'ok'],
   ];
-  for (const [password, verdict] of cases) t.is(passwords.judge(password, hints), verdict, password);
+  for (const [password, verdict] of cases) t.is(judge(password, hints), verdict, password);
 });
 
 test('a secret prints nothing of itself', (t) => {

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { de } from '../interactions/texts/de.ts';
 import {
   addCitizen,
   atHome,
@@ -349,8 +350,8 @@ test.serial('fields that come twice, as arrays or as objects are refused in ever
     });
     t.is(answer.status, 415, contentType);
   }
-  const mails = town.mail.mails.length;
-  t.is(mails, 0, 'and no mail was sent');
+  const mails = town.mail.mails.filter(({ subject }) => subject !== de.notices.newDeviceSubject);
+  t.is(mails.length, 0, 'and no mail was sent');
 });
 
 test.serial('parameters of the protocol that come twice or are no text are refused', async (t) => {
@@ -453,7 +454,7 @@ test.serial('forged forwarding headers change neither links nor cookies', async 
   };
   const discovery = await new Visitor().send(new URL('/.well-known/openid-configuration', town.issuer), { headers });
   t.is(JSON.parse(discovery.text).issuer, town.issuer);
-  t.notRegex(discovery.text, /angreifer|boese|http:/);
+  t.notRegex(discovery.text.replaceAll('http://eidas.europa.eu/', ''), /angreifer|boese|http:/);
   const answer = await new Visitor().send(authorizationUrl(town, 'fahrkarte', pkce()), { headers });
   t.is(new URL(String(answer.headers['location']), town.issuer).origin, town.issuer);
   t.notRegex(JSON.stringify(answer.headers), /angreifer|boese/);

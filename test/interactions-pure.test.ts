@@ -17,7 +17,15 @@ import { TEST_TOWN } from './harness/town.ts';
 
 const SHELL = { town: TEST_TOWN, language: 'de' as const, path: '/' };
 const ACCOUNT = '6b2f5c1e-0d5e-4f0e-9c3a-1d2f3a4b5c6d' as AccountId;
-const NOTHING: Needs = { account: undefined, needsEmail: false, missing: [], consentDue: false };
+const NOTHING: Needs = {
+  account: undefined,
+  proof: 'nothing',
+  recoveryTotp: false,
+  offerPasskey: false,
+  needsEmail: false,
+  missing: [],
+  consentDue: false,
+};
 
 const anyDraft: fc.Arbitrary<Draft> = fc.record(
   {
@@ -33,7 +41,7 @@ const anyProgress: fc.Arbitrary<Progress> = fc.record(
   {
     path: fc.constantFrom('sign-in' as const, 'register' as const),
     draft: anyDraft,
-    evidence: fc.constant({ account: ACCOUNT, amr: ['pwd'], at: 1 }),
+    evidence: fc.constant({ account: ACCOUNT, proofs: [{ kind: 'pwd' as const, at: 1 }] }),
     welcome: fc.record(
       { kennung: fc.constant('GT-1'), backupCodes: fc.constant(['x']) },
       { requiredKeys: ['kennung'] },
@@ -44,6 +52,9 @@ const anyProgress: fc.Arbitrary<Progress> = fc.record(
 );
 const anyNeeds: fc.Arbitrary<Needs> = fc.record({
   account: fc.option(fc.record({ hasEmail: fc.boolean() }), { nil: undefined }),
+  proof: fc.constantFrom('nothing', 'primary', 'second-factor', 'passkey', 'unreachable'),
+  recoveryTotp: fc.boolean(),
+  offerPasskey: fc.boolean(),
   needsEmail: fc.boolean(),
   missing: fc.array(fc.constantFrom('given_name', 'birthdate'), { maxLength: 2 }),
   consentDue: fc.boolean(),
@@ -212,7 +223,7 @@ test("the citizen's choice of language goes before the service's, and that befor
 
 /** Every text of a language by its path; functions are called with telling arguments. */
 const flat = (value: unknown, path = ''): [string, string][] => {
-  if (typeof value === 'function') return flat(value(...['eins', 'zwei'].slice(0, value.length)), path);
+  if (typeof value === 'function') return flat(value(...['«eins»', '«zwei»'].slice(0, value.length)), path);
   if (typeof value !== 'object' || value === null) return [[path, String(value)]];
   return Object.entries(value).flatMap(([key, part]) => flat(part, `${path}.${key}`));
 };
@@ -224,7 +235,7 @@ test('no text is empty or forgotten in another language', (t) => {
     t.not(text.trim(), '', path);
     t.not(german.get(path)?.trim(), '', path);
     if (text.split(' ').length > 2 && !same.has(path)) t.not(text, german.get(path), path);
-    for (const argument of ['eins', 'zwei']) {
+    for (const argument of ['«eins»', '«zwei»']) {
       t.is(german.get(path)?.includes(argument) === true, text.includes(argument), `${path} loses an argument`);
     }
   }

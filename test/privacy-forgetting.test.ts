@@ -9,6 +9,7 @@ import * as audit from '../accounts/audit.ts';
 import * as consents from '../accounts/consents.ts';
 import type { Context } from '../accounts/context.ts';
 import * as deletion from '../accounts/deletion.ts';
+import * as devices from '../accounts/devices.ts';
 import { noteUse } from '../accounts/dormancy.ts';
 import * as emailCodes from '../accounts/email-codes.ts';
 import { type AccountId, type ClientId, parseClientId } from '../accounts/ids.ts';
@@ -18,6 +19,7 @@ import * as notices from '../accounts/notices.ts';
 import * as recoveries from '../accounts/recoveries.ts';
 import { enforceRetention, RETENTION } from '../accounts/retention.ts';
 import * as securityEvents from '../accounts/security-events.ts';
+import * as sessions from '../accounts/session-notes.ts';
 import { createPostgresStore } from '../adapters/oidc-store-postgres.ts';
 import { citizenLetters } from '../interactions/citizen-letters.ts';
 import { type Domain, emailOf, everythingStored, openDomain, registrationOf, TOWN } from './harness/domain.ts';
@@ -74,6 +76,19 @@ const EXPIRIES: Record<string, { table: string; seconds: number; make: (given: G
     seconds: 900,
     make: async ({ ctx }) => {
       await attempts.reserve(ctx, [{ kind: 'address', key: '192.0.2.1', limit: 5, windowSeconds: 900 }]);
+    },
+  },
+  sessions: {
+    table: 'sessions',
+    seconds: DAY,
+    make: async ({ ctx }) => sessions.begin(ctx, { uid: 'u', account: await register(ctx), device: 'Firefox' }),
+  },
+  devices: {
+    table: 'known_devices',
+    // Dated by the day, which had begun ten hours before.
+    seconds: 400 * DAY - 10 * 3600,
+    make: async ({ ctx }) => {
+      await devices.remember(ctx, await register(ctx), devices.newDevice(), true);
     },
   },
   codes: {

@@ -99,7 +99,8 @@ const answerPage = async (
     await submit(page, password.press('Enter'));
     return undefined;
   }
-  const allow = page.locator('main form button').first();
+  const later = page.locator('form[action$="no-passkey"] button');
+  const allow = (await later.count()) > 0 ? later : page.locator('main form button').first();
   if (!page.url().includes('/interaction/') || (await allow.count()) === 0) return undefined;
   for (const box of await page.locator('main input[type=checkbox]').all()) await box.check({ timeout: 2000 });
   await submit(page, allow.click({ timeout: 2000 }));

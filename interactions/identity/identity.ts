@@ -1,7 +1,6 @@
 import * as accounts from '../../accounts/accounts.ts';
 import { parseEmail } from '../../accounts/email.ts';
 import * as identities from '../../accounts/identities.ts';
-import * as passkeys from '../../accounts/passkeys.ts';
 import { form, submit } from '../form.view.ts';
 import { html } from '../html.ts';
 import { inLanguage } from '../language.ts';
@@ -113,11 +112,9 @@ export const openStep: Step = {
 };
 
 /** Whether the account was proven just now, by the strongest factor that it has. */
-const provenEnough = async (visit: Visit, account: accounts.Account): Promise<IdentityFault | undefined> => {
-  const shown = freshlyShown(visit);
-  if (shown === undefined) return 'not-fresh';
-  const has = await passkeys.list(visit.domain, account.id);
-  return has.length > 0 && !shown.includes('pop') && !shown.includes('sc') ? 'stronger-factor' : undefined;
+const provenEnough = (visit: Visit): IdentityFault | undefined => {
+  if (freshlyShown(visit)) return undefined;
+  return (visit.has?.passkeys ?? 0) > 0 ? 'stronger-factor' : 'not-fresh';
 };
 
 const mailOf = (
@@ -133,7 +130,7 @@ const link = async (visit: Visit): Promise<Outcome> => {
   const { account, progress } = visit;
   const { identity } = progress;
   if (account === undefined || identity === undefined) return { go: 'on' };
-  const lacking = await provenEnough(visit, account);
+  const lacking = provenEnough(visit);
   if (lacking !== undefined) return fault(lacking);
   const linked = await identities.link(
     visit.domain,
@@ -180,7 +177,7 @@ const close = async (visit: Visit, keep: 'this' | 'other'): Promise<Outcome> => 
   const { account, progress } = visit;
   const { identity } = progress;
   if (account === undefined || identity?.other === undefined) return { go: 'on' };
-  const lacking = await provenEnough(visit, account);
+  const lacking = provenEnough(visit);
   if (lacking !== undefined) return fault(lacking);
   const two =
     keep === 'this' ? { keep: account.id, close: identity.other } : { keep: identity.other, close: account.id };

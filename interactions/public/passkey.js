@@ -3,12 +3,12 @@
 const { startAuthentication, startRegistration, browserSupportsWebAuthn, browserSupportsWebAuthnAutofill } =
   globalThis.SimpleWebAuthnBrowser;
 
-/** Asks the server for the options of one new ceremony. */
-async function begin(place) {
+/** Asks the server for the options of one new ceremony; `identifier` names the passkeys for keys that keep none. */
+async function begin(place, identifier) {
   const token = place.querySelector('input[name=token]').value;
   const answer = await fetch(place.dataset.options, {
     method: 'POST',
-    body: new URLSearchParams({ token }),
+    body: new URLSearchParams(identifier === '' ? { token } : { token, identifier }),
     credentials: 'same-origin',
     redirect: 'manual',
   });
@@ -21,9 +21,14 @@ async function begin(place) {
 /** Runs a ceremony and sends its result as a form, so that the answer is a page. */
 async function run(place, options = {}) {
   const form = place.querySelector('form');
-  const { options: optionsJSON, ceremony } = await begin(place);
+  const automatic = options.useBrowserAutofill === true || place.dataset.passkey === 'creation';
+  const identifier = automatic ? '' : (document.querySelector('input[name=identifier]')?.value.trim() ?? '');
+  const { options: optionsJSON, ceremony } = await begin(place, identifier);
   const start = place.dataset.passkey === 'creation' ? startRegistration : startAuthentication;
   const response = await start({ optionsJSON, ...options });
+  if (form.elements.shared !== undefined) {
+    form.elements.shared.value = document.querySelector('input[type=checkbox][name=shared]')?.checked ? 'yes' : '';
+  }
   form.elements.ceremony.value = ceremony;
   form.elements.response.value = JSON.stringify(response);
   form.submit();
@@ -58,10 +63,22 @@ async function autofill(place) {
   }
 }
 
+/** Right after a sign-in by password some browsers make a passkey without asking again (conditional create). */
+async function createQuietly(place) {
+  try {
+    const capabilities = await globalThis.PublicKeyCredential.getClientCapabilities?.();
+    if (capabilities?.conditionalCreate) await run(place, { useAutoRegister: true });
+  } catch {
+    // Not possible here: the page has the button.
+  }
+}
+
 if (browserSupportsWebAuthn()) {
+  for (const input of document.querySelectorAll('input[name=capable]')) input.value = 'yes';
   for (const place of document.querySelectorAll('[data-passkey]')) {
     offer(place);
     if (place.dataset.passkey === 'sign-in') void autofill(place);
+    if (place.dataset.automatic !== undefined) void createQuietly(place);
   }
   for (const element of document.querySelectorAll('[data-without-passkey]')) element.remove();
 }

@@ -1,17 +1,18 @@
 import * as accounts from '../../accounts/accounts.ts';
 import { parseEmail } from '../../accounts/email.ts';
 import * as passkeys from '../../accounts/passkeys.ts';
-import { judge } from '../../accounts/password-rules.ts';
+import { MIN_PASSWORD_LENGTH } from '../../accounts/password-rules.ts';
 import * as passwords from '../../accounts/passwords.ts';
 import { Secret } from '../../accounts/secret.ts';
 import * as ceremonies from '../ceremonies.ts';
 import type { Form } from '../form.ts';
 import * as progresses from '../progress.ts';
+import { proofNow } from '../proofs.ts';
 import { faulty, type Outcome, type Step, secondsLeft, type Visit } from '../visit.ts';
 import { busy } from './busy.ts';
 import * as views from './credential.view.ts';
 import { back } from './email.ts';
-import { PASSKEY_AMR, PASSWORD_AMR } from './sign-in.ts';
+import { newPasswordFault } from './new-password.ts';
 
 /** After this, a request that set out to create the account has certainly ended one way or the other. */
 const CLAIM_MILLISECONDS = 20_000;
@@ -31,7 +32,7 @@ const claim = (visit: Visit): Promise<boolean> => {
 const register = async (
   visit: Visit,
   credential: accounts.NewAccount['credential'],
-  amr: readonly string[],
+  kind: 'pwd' | 'passkey',
 ): Promise<Outcome> => {
   const { draft } = visit.progress;
   if (draft === undefined || !(await claim(visit))) return { go: 'on' };
@@ -46,12 +47,12 @@ const register = async (
   switch (registered.outcome) {
     case 'registered': {
       const { account, kennung, backupCodes } = registered;
-      const at = Math.floor(visit.domain.now().getTime() / 1000);
+      const proof = proofNow(visit, kind);
       return {
         go: 'on',
         apply: () => ({
           path: 'sign-in',
-          evidence: { account, amr, at },
+          evidence: { account, proofs: [proof] },
           welcome: { kennung, ...(backupCodes !== undefined && { backupCodes }) },
         }),
       };
@@ -104,28 +105,19 @@ const createPasskey = async (visit: Visit, form: Form): Promise<Outcome> => {
     return failed;
   }
   const handle = Buffer.from(ceremony.handle, 'base64url');
-  return register(visit, { kind: 'passkey', passkey: created.passkey, handle }, PASSKEY_AMR);
+  return register(visit, { kind: 'passkey', passkey: created.passkey, handle }, 'passkey');
 };
 
 const setPassword = async (visit: Visit, form: Form): Promise<Outcome> => {
   const password = form.text('new_password');
-  const field = 'new_password';
-  if (password === '') return faulty([{ field, code: 'new-password-missing' }]);
-  if (form.text('repeated_password') !== password) return faulty([{ field, code: 'new-password-different' }]);
-  const { town, defaults } = visit.deps;
-  switch (judge(password, [visit.progress.draft?.email ?? '', ...Object.values(town.name), town.id, visit.service])) {
-    case 'too-short':
-      return faulty([{ field, code: 'new-password-short', number: defaults.minPasswordLength }]);
-    case 'too-long':
-      return faulty([{ field, code: 'new-password-long' }]);
-    case 'too-common':
-      return faulty([{ field, code: 'new-password-common' }]);
-    case 'ok':
-      break;
-  }
+  const fault = await newPasswordFault(visit.deps, form, {
+    minimum: MIN_PASSWORD_LENGTH,
+    hints: [visit.progress.draft?.email ?? '', visit.service],
+  });
+  if (fault !== undefined) return faulty([fault]);
   try {
     const hash = await passwords.hashNew(visit.domain, visit.deps.hashing, new Secret(password));
-    return await register(visit, { kind: 'password', hash }, PASSWORD_AMR);
+    return await register(visit, { kind: 'password', hash }, 'pwd');
   } catch (error) {
     if (error instanceof passwords.HashingBusy) return busy(visit);
     throw error;

@@ -1,3 +1,4 @@
+import { MIN_PASSWORD_LENGTH } from '../../accounts/password-rules.ts';
 import { field, form, submit } from '../form.view.ts';
 import { html } from '../html.ts';
 import type { Visit } from '../visit.ts';
@@ -32,7 +33,7 @@ export const password = (visit: Visit): string => {
   return stepPage(visit, {
     title: t.title,
     back: true,
-    body: html`<p class="kern-body">${t.lead(visit.deps.defaults.minPasswordLength)}</p>
+    body: html`<p class="kern-body">${t.lead(MIN_PASSWORD_LENGTH)}</p>
     ${form(
       visit,
       'new-password',

@@ -1,6 +1,7 @@
 import { errorSummary, form, submit } from '../form.view.ts';
 import { type Fragment, html } from '../html.ts';
-import { layout } from '../layout.view.ts';
+import { inLanguage } from '../language.ts';
+import { layout, type Shell } from '../layout.view.ts';
 import type { StepName } from '../next-step.ts';
 import type { Visit } from '../visit.ts';
 
@@ -17,6 +18,10 @@ const preline = (visit: Visit): string => {
   if (stage >= 0) return visit.t.common.step(stage + 1, REGISTRATION.length);
   return visit.t.common.signingInTo(visit.service, visit.organisation);
 };
+
+/** Where people help in person. */
+export const officeAddress = ({ town, language }: Shell): Fragment =>
+  html`<address class="ss-office"><strong>${inLanguage(town.office.name, language)}</strong><br>${town.office.address}<br>${inLanguage(town.office.hours, language)}</address>`;
 
 type StepPage = {
   readonly title: string;

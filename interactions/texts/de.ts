@@ -1,4 +1,6 @@
+import { factorsDe } from './factors.de.ts';
 import { identityDe } from './identity.de.ts';
+import { kontoDe } from './konto.de.ts';
 
 /** The texts of all pages in German; the other languages must have the same shape. */
 export const de = {
@@ -165,6 +167,12 @@ export const de = {
     different: 'Die beiden Passwörter sind verschieden. Geben Sie sie noch einmal ein.',
     tooShort: (min: number) => `Das Passwort ist zu kurz. Es braucht mindestens ${min} Zeichen.`,
     tooLong: 'Das Passwort ist zu lang. Es darf höchstens 128 Zeichen haben.',
+    local:
+      'In diesem Passwort ist wenig, was nicht jeder hier erraten kann: der Name der Stadt, bekannte Orte oder Ihre eigenen Angaben. Nehmen Sie Wörter, die nichts damit zu tun haben.',
+    breached: 'Dieses Passwort ist durch ein Datenleck bekannt geworden. Bitte nehmen Sie ein anderes.',
+    suggestion: 'Vorschlag:',
+    suggestionHint:
+      'Dieser Satz aus zufälligen Wörtern ist nur für Sie gemacht. Schreiben Sie ihn auf, wenn Sie ihn nutzen.',
     tooCommon:
       'Dieses Passwort ist zu leicht zu erraten. Vermeiden Sie Ihre Adresse, den Namen der Stadt und Wiederholungen.',
   },
@@ -231,6 +239,8 @@ export const de = {
     denyHint: 'Sie kehren dann ohne Anmeldung zum Dienst zurück.',
     changed: 'Der Dienst hat gerade geändert, was er wissen möchte. Bitte sehen Sie sich die Angaben noch einmal an.',
   },
+  ...factorsDe,
+  konto: kontoDe,
   continuing: {
     title: 'Sie werden weitergeleitet',
     text: 'Es geht gleich weiter.',

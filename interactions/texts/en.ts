@@ -1,5 +1,7 @@
 import type { Texts } from './de.ts';
+import { factorsEn } from './factors.en.ts';
 import { identityEn } from './identity.en.ts';
+import { kontoEn } from './konto.en.ts';
 
 /** The texts of all pages in English. */
 export const en: Texts = {
@@ -162,6 +164,11 @@ export const en: Texts = {
     different: 'The two passwords differ. Enter them again.',
     tooShort: (min) => `The password is too short. It needs at least ${min} characters.`,
     tooLong: 'The password is too long. It may have at most 128 characters.',
+    local:
+      'There is little in this password that not everybody here could guess: the name of the town, well-known places or your own details. Take words that have nothing to do with them.',
+    breached: 'This password has become known through a data leak. Please take another one.',
+    suggestion: 'Suggestion:',
+    suggestionHint: 'This phrase of random words was made for you alone. Write it down if you use it.',
     tooCommon: 'This password is too easy to guess. Avoid your address, the name of the town and repetitions.',
   },
   backupCodes: {
@@ -225,6 +232,8 @@ export const en: Texts = {
     denyHint: 'You then return to the service without signing in.',
     changed: 'The service has just changed what it wants to know. Please look at the details again.',
   },
+  ...factorsEn,
+  konto: kontoEn,
   continuing: {
     title: 'Taking you to the service',
     text: 'Just a moment.',

@@ -72,18 +72,21 @@ export type Authenticator = {
   readonly presence: (enabled: boolean) => Promise<void>;
 };
 
-/** Puts a virtual platform authenticator into a page (WebAuthn domain of the DevTools protocol). */
+/**
+ * Puts a virtual authenticator into a page (WebAuthn domain of the DevTools protocol): one of the device, or a security
+ * key that keeps no passkeys.
+ */
 export const addAuthenticator = async (
   page: Page,
-  options: { userVerified?: boolean } = {},
+  options: { userVerified?: boolean; securityKey?: boolean } = {},
 ): Promise<Authenticator> => {
   const cdp = await page.context().newCDPSession(page);
   await cdp.send('WebAuthn.enable', { enableUI: false });
   const { authenticatorId: id } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
     options: {
       protocol: 'ctap2',
-      transport: 'internal',
-      hasResidentKey: true,
+      transport: options.securityKey === true ? 'usb' : 'internal',
+      hasResidentKey: options.securityKey !== true,
       hasUserVerification: true,
       isUserVerified: options.userVerified ?? true,
       automaticPresenceSimulation: true,

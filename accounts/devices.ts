@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto';
+import * as audit from './audit.ts';
+import { startOfDay } from './coarse-time.ts';
+import { type Context, inTransaction } from './context.ts';
+import type { AccountId } from './ids.ts';
+
+const DEVICE = /^[A-Za-z0-9_-]{43}$/;
+
+/** A new random id for a browser; it says nothing and is kept by us only as a keyed hash beside each account. */
+export const newDevice = (): string => randomBytes(32).toString('base64url');
+
+/** Parses the cookie of a browser. */
+export const parseDevice = (value: unknown): string | undefined =>
+  typeof value === 'string' && DEVICE.test(value) ? value : undefined;
+
+const handle = (ctx: Context, account: AccountId, device: string): Buffer =>
+  // With the account in it: rows of two citizens at one computer have nothing in common.
+  ctx.keys.index('device', `${account} ${device}`);
+
+/** Whether the citizen has signed in with this browser before. The same query for an account that does not exist. */
+export const isKnown = async (ctx: Context, account: AccountId, device: string): Promise<boolean> => {
+  const [row] = await ctx
+    .db('known_devices')
+    .where({ account_id: account, device: handle(ctx, account, device) })
+    .select('account_id');
+  return row !== undefined;
+};
+
+/**
+ * Notes a browser after a sign-in. `new`: the citizen has other browsers, but never used this one: to be announced.
+ * @param keep false on a shared computer: it stays unknown
+ */
+export const remember = (
+  ctx: Context,
+  account: AccountId,
+  device: string,
+  keep: boolean,
+): Promise<'known' | 'first' | 'new'> =>
+  inTransaction(ctx, async (tx) => {
+    const [others] = await tx.db('known_devices').where({ account_id: account }).count('* as count');
+    const known = await isKnown(tx, account, device);
+    if (keep) {
+      const row = { account_id: account, device: handle(tx, account, device), seen_at: startOfDay(tx.now()) };
+      await tx.db('known_devices').insert(row).onConflict(['account_id', 'device']).merge();
+    }
+    if (known) return 'known';
+    if (Number(others?.['count']) === 0) return 'first';
+    await audit.record(tx, 'device-new', { account, detail: {} });
+    return 'new';
+  });

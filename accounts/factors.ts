@@ -1,0 +1,59 @@
+import { type Enrolled, LEVELS, type Level } from './assurance.ts';
+import type { Context } from './context.ts';
+import type { AccountId } from './ids.ts';
+
+/** The factors of an account and how well it was proofed, in one query. None for an account that is gone. */
+export const enrolled = async (ctx: Context, account: AccountId): Promise<Enrolled> => {
+  const { rows } = await ctx.db.raw(
+    `SELECT CASE WHEN a.reduced_at IS NULL THEN coalesce(a.proofing, 'basis') ELSE 'basis' END AS proofing,
+       EXISTS (SELECT FROM passwords p WHERE p.account_id = a.id) AS password,
+       t.account_id IS NOT NULL AS totp,
+       coalesce(t.weak AND NOT coalesce(a.proofed_at >= t.created_at, false), false) AS weak_totp,
+       (SELECT count(*)::integer FROM backup_codes b WHERE b.account_id = a.id AND b.used_at IS NULL) AS codes,
+       (SELECT count(*)::integer FROM passkeys k WHERE k.account_id = a.id) AS passkeys,
+       EXISTS (SELECT FROM passkeys k WHERE k.account_id = a.id
+         AND (NOT k.weak OR a.proofed_at >= k.created_at)) AS strong_passkey,
+       EXISTS (SELECT FROM identities i WHERE i.account_id = a.id AND i.retired_at IS NULL AND i.source = 'eid') AS eid,
+       EXISTS (SELECT FROM identities i WHERE i.account_id = a.id AND i.retired_at IS NULL AND i.source = 'bundid') AS bundid
+     FROM accounts a LEFT JOIN totps t ON t.account_id = a.id WHERE a.id = ?`,
+    [account],
+  );
+  const [row] = rows as {
+    proofing: Level;
+    password: boolean;
+    totp: boolean;
+    weak_totp: boolean;
+    codes: number;
+    passkeys: number;
+    strong_passkey: boolean;
+    eid: boolean;
+    bundid: boolean;
+  }[];
+  return {
+    proofing: row?.proofing ?? 'basis',
+    password: row?.password === true,
+    totp: row?.totp === true,
+    weakTotp: row?.weak_totp === true,
+    codes: row?.codes ?? 0,
+    passkeys: row?.passkeys ?? 0,
+    strongPasskey: row?.strong_passkey === true,
+    eid: row?.eid === true,
+    bundid: row?.bundid === true,
+  };
+};
+
+/** Notes that a citizen's identity was checked now; factors that the account has by then count in full. */
+export const recordProofing = async (
+  ctx: Context,
+  account: AccountId,
+  level: Exclude<Level, 'basis'>,
+): Promise<void> => {
+  // A weaker proof says nothing against a better one of before, and does not vouch for what was added since.
+  await ctx
+    .db('accounts')
+    .where({ id: account })
+    .whereRaw("coalesce(array_position(ARRAY['low', 'substantial', 'high'], proofing), 0) <= ?", [
+      LEVELS.indexOf(level),
+    ])
+    .update({ proofing: level, proofed_at: ctx.now() });
+};

@@ -1,0 +1,64 @@
+import ipaddr from 'ipaddr.js';
+import type Koa from 'koa';
+import type { Account } from '../accounts/accounts.ts';
+import * as devices from '../accounts/devices.ts';
+import * as notices from '../accounts/notices.ts';
+import { coarseDevice } from '../accounts/session-notes.ts';
+import type { PageDeps } from './deps.ts';
+import { timeOfDay } from './faults.ts';
+import { inLanguage, languageFor, textsIn } from './language.ts';
+import type { Visit } from './visit.ts';
+
+const COOKIE_DAYS = 400; // browsers keep none longer
+const DAY_SECONDS = 86_400;
+
+const cookieName = (issuer: URL): string => (issuer.protocol === 'https:' ? '__Host-device' : 'device');
+
+/** The id of this browser, if it has one. */
+export const deviceOf = (ctx: Koa.Context, deps: Pick<PageDeps, 'issuer'>): string | undefined =>
+  devices.parseDevice(ctx.cookies.get(cookieName(deps.issuer)));
+
+const within = (address: string, ranges: readonly string[]): boolean => {
+  if (!ipaddr.isValid(address)) return false;
+  const parsed = ipaddr.process(address);
+  return ranges.some((text) => {
+    const [range, bits] = ipaddr.parseCIDR(text);
+    return range.kind() === parsed.kind() && parsed.match(range, bits);
+  });
+};
+
+/** Whether the request comes from a network of public computers, where nothing may be left behind. */
+export const isSharedNetwork = ({ ctx, deps }: Pick<Visit, 'ctx' | 'deps'>): boolean =>
+  within(deps.clientAddress(ctx), deps.town.sharedNetworks ?? []);
+
+/** Whether others use this computer too: the citizen says so, or the network does. */
+export const isShared = (visit: Pick<Visit, 'ctx' | 'deps' | 'progress'>): boolean =>
+  visit.progress.shared === true || isSharedNetwork(visit);
+
+const newDeviceMail = (visit: Visit, account: Account): { subject: string; text: string } => {
+  const language = languageFor(account.language);
+  const t = textsIn(language).notices;
+  const device = coarseDevice(visit.ctx.get('user-agent')) || t.unknownDevice;
+  const time = timeOfDay(visit.domain.now(), language);
+  return {
+    subject: t.newDeviceSubject,
+    text: t.newDevice(device, time, `${visit.deps.issuer.origin}/konto`, inLanguage(visit.deps.town.name, language)),
+  };
+};
+
+/** Notes the browser after a sign-in, and tells the citizen of one that was never used before. */
+export const meetDevice = async (visit: Visit, account: Account, keep: boolean): Promise<void> => {
+  const { ctx, deps, domain } = visit;
+  const device = deviceOf(ctx, deps) ?? devices.newDevice();
+  const met = await devices.remember(domain, account.id, device, keep);
+  if (met === 'new' && account.email !== undefined) {
+    await notices.enqueue(domain, { to: account.email, ...newDeviceMail(visit, account) });
+  }
+  if (!keep) return;
+  const secure = deps.issuer.protocol === 'https:';
+  const parts = [`${cookieName(deps.issuer)}=${device}`, 'Path=/', 'HttpOnly', 'SameSite=Lax'];
+  ctx.append(
+    'Set-Cookie',
+    [...parts, `Max-Age=${COOKIE_DAYS * DAY_SECONDS}`, ...(secure ? ['Secure'] : [])].join('; '),
+  );
+};

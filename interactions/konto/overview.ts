@@ -1,0 +1,36 @@
+import { type Html, html } from '../html.ts';
+import { languageFor, textsIn } from '../language.ts';
+import type { KontoPage, Visitor } from './konto.ts';
+import { kontoPage } from './page.view.ts';
+
+const card = (path: string, title: string, text: string): Html =>
+  html`<li class="ss-card"><a class="ss-card__link" href="/konto/${path}">${title}</a><p class="ss-card__text">${text}</p></li>`;
+
+const view = async (visitor: Visitor): Promise<string> => {
+  const t = visitor.t.konto;
+  const { account, has, deps } = visitor;
+  const running = await deps.sessions.list(account.id);
+  return kontoPage(visitor, {
+    title: t.title,
+    top: true,
+    body: html`<p class="kern-body kern-body--large">${t.lead}</p>
+    <dl class="ss-kennung"><dt>${t.kennung.title}</dt><dd><code>${account.kennung}</code></dd></dl>
+    <p class="kern-body">${t.kennung.text}</p>
+    <ul class="ss-cards">
+      ${card('passkeys', t.passkeys.title, has.passkeys === 0 ? t.none : t.passkeys.count(has.passkeys))}
+      ${card('passwort', t.password.title, has.password ? t.password.is : t.none)}
+      ${card('app', t.totp.title, has.totp ? t.totp.is : t.none)}
+      ${card('ersatzcodes', t.codes.title, has.codes === 0 ? t.none : t.codes.left(has.codes))}
+      ${card('sitzungen', t.sessions.title, t.sessions.count(running.length))}
+      ${card('email', t.email.title, account.email ?? t.none)}
+      ${card('sprache', t.language.title, textsIn(languageFor(account.language)).language)}
+      ${card('protokoll', t.log.title, t.log.lead)}
+    </ul>
+    <div class="ss-actions">
+      <a class="kern-btn kern-btn--secondary" href="/session/end"><span class="kern-label">${t.signOut}</span></a>
+      <a class="kern-btn kern-btn--tertiary" href="/konto/wechseln"><span class="kern-label">${t.switchAccount}</span></a>
+    </div>`,
+  });
+};
+
+export const page: KontoPage = { fresh: false, view, posts: {} };

@@ -1,0 +1,108 @@
+import qrcode from 'qrcode';
+import * as assurance from '../../accounts/assurance.ts';
+import { inTransaction } from '../../accounts/context.ts';
+import * as totp from '../../accounts/totp.ts';
+import type { Form } from '../form.ts';
+import { field, submit } from '../form.view.ts';
+import { type Html, html } from '../html.ts';
+import { inLanguage } from '../language.ts';
+import { tellChange } from '../notices.ts';
+import { type KontoOutcome, type KontoPage, type Visitor, wrong } from './konto.ts';
+import { kontoForm, kontoPage } from './page.view.ts';
+
+const KIND = 'NewTotp';
+const SECONDS = 600;
+const QUIET_ZONE = 4; // ISO/IEC 18004: modules that stay white around the symbol
+
+/** A QR code as one path; no image and no style, so that the page's policy stays as it is. */
+const qr = (text: string, label: string): Html => {
+  const { data, size } = qrcode.create(text, { errorCorrectionLevel: 'M' }).modules;
+  const path: string[] = [];
+  for (let at = 0; at < data.length; at += 1) {
+    if (data[at]) path.push(`M${(at % size) + QUIET_ZONE} ${Math.floor(at / size) + QUIET_ZONE}h1v1h-1z`);
+  }
+  const side = size + 2 * QUIET_ZONE;
+  return html`<svg class="ss-qr" role="img" aria-label="${label}" viewBox="0 0 ${side} ${side}" width="240" height="240"><rect width="${side}" height="${side}" fill="#fff" /><path fill="#000" d="${path.join('')}" /></svg>`;
+};
+
+/** The secret being set up in this session: the same until it is confirmed, so that a typing error costs no new scan. */
+const pending = async ({ deps, uid }: Visitor): Promise<string> => {
+  const found = await deps.fleeting.get<string>(KIND, uid);
+  if (found !== undefined) return found.value;
+  const secret = totp.newSecret();
+  await deps.fleeting.put(KIND, uid, secret, SECONDS);
+  return secret;
+};
+
+const setUp = async (visitor: Visitor): Promise<Html> => {
+  const t = visitor.t.konto.totp;
+  const { account, deps, shell } = visitor;
+  const secret = await pending(visitor);
+  const issuer = `${visitor.t.common.product} ${inLanguage(deps.town.name, shell.language)}`;
+  const address = totp.addressOf(secret, issuer, account.email ?? account.kennung);
+  return html`<h2 class="kern-heading-small">${t.step1}</h2>
+    ${qr(address, t.qr)}
+    <p class="kern-body">${t.orType}<br><code>${(secret.match(/.{1,4}/g) ?? []).join(' ')}</code></p>
+    <h2 class="kern-heading-small">${t.step2}</h2>
+    ${kontoForm(
+      visitor,
+      'enrol',
+      html`${field(visitor, {
+        name: 'code',
+        label: visitor.t.secondFactor.label,
+        hint: visitor.t.secondFactor.hint,
+        inputmode: 'numeric',
+        autocomplete: 'one-time-code',
+        width: 'code',
+        maxlength: 12,
+      })}
+      ${submit(t.submit)}`,
+    )}`;
+};
+
+const view = async (visitor: Visitor): Promise<string> => {
+  const t = visitor.t.konto.totp;
+  return kontoPage(visitor, {
+    title: t.title,
+    body: html`<p class="kern-body">${t.lead}</p>
+    ${
+      visitor.has.totp
+        ? html`<section class="ss-choice"><h2 class="kern-heading-small">${t.is}</h2><p class="kern-body">${t.removeText}</p>
+      ${kontoForm(visitor, 'remove', submit(t.remove, 'secondary', false))}</section>`
+        : await setUp(visitor)
+    }`,
+  });
+};
+
+const enrol = async (visitor: Visitor, form: Form): Promise<KontoOutcome> => {
+  const { account, deps, domain, uid } = visitor;
+  const pendingSecret = await deps.fleeting.get<string>(KIND, uid);
+  if (pendingSecret === undefined || visitor.has.totp) return { go: 'page' };
+  const weak = !assurance.showsTwoFactors(visitor, Math.floor(domain.now().getTime() / 1000));
+  const outcome = await inTransaction(domain, async (tx): Promise<KontoOutcome> => {
+    const enrolled = await totp.enrol(tx, account.id, pendingSecret.value, form.text('code'), weak);
+    if (enrolled.outcome === 'wrong') return wrong([{ field: 'code', code: 'otp-wrong' }]);
+    await tellChange(deps, tx, account, 'totp-enrolled');
+    return { go: 'page', to: '/konto', flash: { done: true } };
+  });
+  if (outcome.go === 'page' && outcome.to !== undefined) await deps.fleeting.take(KIND, uid);
+  return outcome;
+};
+
+const remove = (visitor: Visitor): Promise<KontoOutcome> =>
+  inTransaction(visitor.domain, async (tx) => {
+    if (!visitor.has.totp) return { go: 'page' };
+    const removed = await totp.remove(tx, visitor.account.id);
+    if (removed.outcome === 'password-too-short') return wrong([{ code: 'password-first' }]);
+    await tellChange(visitor.deps, tx, visitor.account, 'totp-removed');
+    return { go: 'page', to: '/konto', flash: { done: true } };
+  });
+
+export const page: KontoPage = {
+  fresh: true,
+  view,
+  posts: {
+    enrol: { fields: ['code'], fresh: true, handle: enrol },
+    remove: { fields: [], fresh: true, handle: remove },
+  },
+};
