@@ -4,8 +4,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { cpuOf, leaveServerCore, pinned } from './processes.ts';
-import { drive } from './scenarios.ts';
+import { measure, median, medianSample, type Sample } from './measure.ts';
+import { leaveServerCore, pinned } from './processes.ts';
 import { openStage, type Stage } from './stage.ts';
 
 const { values } = parseArgs({
@@ -35,7 +35,6 @@ const PLAN: Record<string, { against: 'reference' | 'bare' | 'argon2' | 'idle' |
   'JWT while hashing is saturated': { against: 'idle', promise: 0.85 },
 };
 
-type Sample = { perSecond: number; serverMs: number; storeMs: number };
 type Row = {
   name: string;
   ours: Sample;
@@ -44,45 +43,26 @@ type Row = {
   promise: number | undefined;
 };
 
-const median = (numbers: number[]): number => {
-  const sorted = numbers.toSorted((one, two) => one - two);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-};
-const medianSample = (samples: Sample[]): Sample => ({
-  perSecond: median(samples.map(({ perSecond }) => perSecond)),
-  serverMs: median(samples.map(({ serverMs }) => serverMs)),
-  storeMs: median(samples.map(({ storeMs }) => storeMs)),
-});
-
-const measure = async (stage: Stage, target: Stage['ours'], name: string): Promise<Sample> => {
-  const before = [cpuOf(target.child.pid), cpuOf(stage.databasePid)] as const;
-  const begin = performance.now();
-  const perSecond = await drive(target, name, seconds);
-  const operations = (perSecond * (performance.now() - begin)) / 1000;
-  const [server, store] = [cpuOf(target.child.pid) - before[0], cpuOf(stage.databasePid) - before[1]];
-  return { perSecond, serverMs: server / operations, storeMs: target === stage.ours ? store / operations : 0 };
-};
-
 const pair = async (stage: Stage, name: string): Promise<[Sample, Sample | undefined]> => {
   const { ours, reference, bare } = stage;
   switch (PLAN[name]?.against) {
     case 'reference':
-      return [await measure(stage, ours, name), await measure(stage, reference, name)];
+      return [await measure(stage, ours, name, seconds), await measure(stage, reference, name, seconds)];
     case 'bare':
-      return [await measure(stage, ours, name), await measure(stage, bare, name)];
+      return [await measure(stage, ours, name, seconds), await measure(stage, bare, name, seconds)];
     case 'argon2': {
       const { perSecond } = await ours.child.ask<{ perSecond: number }>({ do: 'ceiling', seconds });
-      return [await measure(stage, ours, name), { perSecond, serverMs: 0, storeMs: 0 }];
+      return [await measure(stage, ours, name, seconds), { perSecond, serverMs: 0, storeMs: 0 }];
     }
     case 'idle': {
-      const idle = await measure(stage, ours, 'client credentials, JWT');
+      const idle = await measure(stage, ours, 'client credentials, JWT', seconds);
       await ours.child.ask({ do: 'saturate', on: true });
-      const busy = await measure(stage, ours, 'client credentials, JWT');
+      const busy = await measure(stage, ours, 'client credentials, JWT', seconds);
       await ours.child.ask({ do: 'saturate', on: false });
       return [busy, idle];
     }
     default:
-      return [await measure(stage, ours, name), undefined];
+      return [await measure(stage, ours, name, seconds), undefined];
   }
 };
 

@@ -81,6 +81,28 @@ const singleSignOn =
     return tokens(target, wire, client, codeIn(await wire.send(URLS[client], { headers: { cookie } })));
   };
 
+/** Tokens of one sign-on. */
+export const scenarioTokens = (target: Target, wire: Wire, lane: number, client: 'portal' | 'app'): Promise<Tokens> =>
+  singleSignOn(target, client)(wire, lane);
+
+/** A fresh code, and one attempt to redeem it, on any connection. */
+export const redeemRaw = async (
+  target: Target,
+  wire: Wire,
+  lane: number,
+): Promise<{ code: string; attempt: (on: Wire) => Promise<Reply> }> => {
+  const { cookie } = citizenOf(target, lane);
+  const code = codeIn(await wire.send(URLS.portal, { headers: { cookie } }));
+  const body = form({
+    grant_type: 'authorization_code',
+    code,
+    redirect_uri: PORTAL_CALLBACK,
+    code_verifier: VERIFIER,
+  });
+  const headers = { authorization: basic(target, 'portal') };
+  return { code, attempt: (on) => on.send('/token', { method: 'POST', headers, body }) };
+};
+
 /** Every visitor comes from an address of their own, or the limits would stop the bench, as they should. */
 const someAddress = (): string => [10, ...randomBytes(3)].join('.');
 

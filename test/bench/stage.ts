@@ -16,7 +16,7 @@ import { hashNew } from '../../accounts/passwords.ts';
 import { Secret } from '../../accounts/secret.ts';
 import type { ClaimUse, Registration } from '../../accounts/town.ts';
 import { createHashing } from '../../adapters/hashing.ts';
-import { connect, migrate, type Postgres } from '../../adapters/postgres.ts';
+import { connect, migrate } from '../../adapters/postgres.ts';
 import { loadTown } from '../../adapters/town.ts';
 import { startPostgres } from '../../infra/sandbox/postgres.ts';
 import { newKeyRing, parseKeyRing } from '../../keys/key-ring.ts';
@@ -62,7 +62,7 @@ const base = {
   contacts: [],
 };
 
-const services = (organisation: string): Registration[] => [
+export const services = (organisation: string): Registration[] => [
   {
     ...base,
     organisation,
@@ -100,13 +100,17 @@ const freePort = (): Promise<number> =>
     });
   });
 
-const addCitizens = async (ctx: Context, portal: Registration): Promise<(Citizen & { account: AccountId })[]> => {
+export const addCitizens = async (
+  ctx: Context,
+  portal: Registration,
+  count: number,
+): Promise<(Citizen & { account: AccountId })[]> => {
   const town = { id: 'guetersloh' };
   const hashing = createHashing({ processes: 1, queue: 1 });
   const hash = await hashNew(ctx, hashing, new Secret(PASSWORD));
   await hashing.close();
   const citizens: (Citizen & { account: AccountId })[] = [];
-  for (let number = 0; number < CITIZENS; number += 1) {
+  for (let number = 0; number < count; number += 1) {
     const email = `buerger${number}@stadt.example`;
     const address = parseEmail(email);
     if (address === undefined) throw new Error('not an address');
@@ -146,13 +150,13 @@ export type Stage = {
   readonly ours: Target & { child: Child };
   readonly reference: Target & { child: Child };
   readonly bare: Target & { child: Child };
-  readonly postgres: Postgres;
+  readonly databaseUrl: string;
   /** Process id of the database. */
   readonly databasePid: number;
   close(): Promise<void>;
 };
 
-/** Starts everything; `grow` may fill the database before anybody signs in. */
+/** Starts everything and signs the citizens in. */
 export const openStage = async (redisUrl?: string): Promise<Stage> => {
   const folder = mkdtempSync(path.join(tmpdir(), 'stadtschluessel-bench-'));
   const undo: (() => Promise<unknown> | unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
@@ -180,7 +184,7 @@ export const openStage = async (redisUrl?: string): Promise<Stage> => {
     );
     const portal = registrations.find(({ clientId }) => clientId === 'portal');
     if (portal === undefined) throw new Error('no portal');
-    const citizens = await addCitizens(ctx, portal);
+    const citizens = await addCitizens(ctx, portal, CITIZENS);
     const secretOf = (clientId: string): string => secrets.get(clientId)?.reveal() ?? '';
     const shared = { host: HOST, origin: ISSUER, secretOf };
 
@@ -236,7 +240,7 @@ export const openStage = async (redisUrl?: string): Promise<Stage> => {
     const bare = { ...shared, port: barePort, citizens, child: bareChild };
 
     const databasePid = Number(readFileSync(path.join(database.folder, 'postmaster.pid'), 'utf8').split('\n')[0]);
-    return { ours, reference, bare, postgres, databasePid, close };
+    return { ours, reference, bare, databaseUrl: database.url, databasePid, close };
   } catch (error) {
     await close();
     throw error;

@@ -1,0 +1,26 @@
+/** One measurement: operations per second, and CPU milliseconds of server and store for each. */
+import { cpuOf } from './processes.ts';
+import { drive } from './scenarios.ts';
+import type { Stage } from './stage.ts';
+
+export type Sample = { perSecond: number; serverMs: number; storeMs: number };
+
+export const median = (numbers: number[]): number => {
+  const sorted = numbers.toSorted((one, two) => one - two);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+};
+export const medianSample = (samples: Sample[]): Sample => ({
+  perSecond: median(samples.map(({ perSecond }) => perSecond)),
+  serverMs: median(samples.map(({ serverMs }) => serverMs)),
+  storeMs: median(samples.map(({ storeMs }) => storeMs)),
+});
+
+/** Runs a scenario and reads what it cost. */
+export const measure = async (stage: Stage, target: Stage['ours'], name: string, seconds: number): Promise<Sample> => {
+  const before = [cpuOf(target.child.pid), cpuOf(stage.databasePid)] as const;
+  const begin = performance.now();
+  const perSecond = await drive(target, name, seconds);
+  const operations = (perSecond * (performance.now() - begin)) / 1000;
+  const [server, store] = [cpuOf(target.child.pid) - before[0], cpuOf(stage.databasePid) - before[1]];
+  return { perSecond, serverMs: server / operations, storeMs: target === stage.ours ? store / operations : 0 };
+};
