@@ -53,6 +53,18 @@ test('the sandbox cannot be had in production', (t) => {
   for (const PROFILE of ['sandbox', 'production', 'x']) t.regex(faultsWith({ PROFILE }).join(), /^PROFILE/);
 });
 
+test('mutual TLS has a host of its own', (t) => {
+  const config = readConfig({ ...GOOD, MTLS_ORIGIN: 'https://mtls.login.stadt.example' }, parseKeyRing) as Config;
+  t.is(config.mtlsOrigin?.host, 'mtls.login.stadt.example');
+  for (const MTLS_ORIGIN of [
+    'https://login.stadt.example',
+    'http://mtls.stadt.example',
+    'https://mtls.x.example/a',
+    'x',
+  ])
+    t.regex(faultsWith({ MTLS_ORIGIN }).join(), /^MTLS_ORIGIN/, MTLS_ORIGIN);
+});
+
 test('everything that is missing is named at once, each with what to do', (t) => {
   const config = readConfig({}, parseKeyRing);
   const faults = 'faults' in config ? config.faults : [];

@@ -276,3 +276,47 @@ test('a copy of Gütersloh elsewhere loads as well', (t) => {
   cpSync(GUETERSLOH.pathname, folder, { recursive: true });
   t.deepEqual(faultsOf(join(folder, 'town.yaml')), []);
 });
+
+const SECURE = `${SMALL_SERVICE.replace('client_secret_basic', 'private_key_jwt')}jwks_uri: https://rathaus.musterdorf.example/jwks.json
+security_profile: fapi2
+bound_tokens: dpop
+`;
+
+const secureFaults = (change: (text: string) => string): string =>
+  faultsOf(townOf(SMALL_TOWN, { rathaus: change(SECURE) }))
+    .map(({ reason }) => reason)
+    .join('; ');
+
+test('a service of the FAPI profile has keys, bound tokens and no exemption', (t) => {
+  t.is(
+    secureFaults((text) => text),
+    '',
+  );
+  t.regex(
+    secureFaults((text) => text.replace('private_key_jwt', 'client_secret_basic')),
+    /fapi2 needs private_key_jwt/,
+  );
+  t.regex(
+    secureFaults((text) => text.replace('bound_tokens: dpop\n', '')),
+    /needs bound_tokens/,
+  );
+  t.regex(
+    secureFaults((text) => `${text}rs256: { reason: Das Produkt kann nichts anderes }\n`),
+    /permits no RS256/,
+  );
+  t.regex(
+    secureFaults((text) => `${text}pkce_exemption: { reason: Das Produkt kann kein PKCE, until: "2027-06-30" }\n`),
+    /no exemption from PKCE/,
+  );
+});
+
+test('a certificate needs its one name, or to be registered itself', (t) => {
+  const byCertificate = (method: string, more = ''): string =>
+    serviceFaults((text) => `${text.replace('client_secret_basic', method)}${more}`)
+      .map(({ reason }) => reason)
+      .join('; ');
+  t.regex(byCertificate('tls_client_auth'), /needs the name in the certificate/);
+  t.is(byCertificate('tls_client_auth', 'tls_client_auth_san_dns: rathaus.musterdorf.example\n'), '');
+  t.regex(byCertificate('self_signed_tls_client_auth'), /needs the certificate/);
+  t.regex(byCertificate('client_secret_basic', 'tls_client_auth_san_dns: x.example\n'), /for tls_client_auth only/);
+});
