@@ -33,6 +33,7 @@ import { createConfiguration } from './configuration.ts';
 import { CurrentProvider } from './current-provider.ts';
 import { deliverNotices } from './deliver-notices.ts';
 import { createDeviceFlow } from './device-pages.ts';
+import { discoveryForServices } from './documents.ts';
 import { createErrors } from './errors.ts';
 import { createGuard } from './guard.ts';
 import type { Health } from './health.ts';
@@ -163,6 +164,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
         if (proof !== '') store.noteProof(issuedAt(proof));
         return next();
       });
+      provider.use(discoveryForServices);
       provider.use(leaveForm({ town, issuer, sandbox: deps.sandbox }));
       errors.listen(provider);
       deps.metrics?.listen(provider);

@@ -1,16 +1,30 @@
 import { createHash } from 'node:crypto';
 import { IncomingMessage, type RequestListener, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
+import type Koa from 'koa';
 import { HSTS_SECONDS } from './navigation.ts';
 
 /** Seconds for which clients may keep a document. A new signing key is published a day before its first use. */
 const MAX_AGE_SECONDS = 300;
+const DISCOVERY_PATHS = new Set(['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server']);
 const DOCUMENTS: ReadonlyMap<string, string> = new Map([
   ['/.well-known/openid-configuration', 'application/json; charset=utf-8'],
   ['/jwks', 'application/jwk-set+json; charset=utf-8'],
 ]);
 
 type Document = { readonly body: Buffer; readonly etag: string; readonly headers: Readonly<Record<string, string>> };
+
+/**
+ * Discovery as it is for services: that the administrators' own client has a public subject is nothing that any other
+ * client could choose.
+ */
+export async function discoveryForServices(ctx: Koa.Context, next: () => Promise<void>): Promise<void> {
+  await next();
+  const body = ctx.body as Record<string, unknown> | null | undefined;
+  if (DISCOVERY_PATHS.has(ctx.path) && typeof body === 'object' && body?.['subject_types_supported'] !== undefined) {
+    body['subject_types_supported'] = ['pairwise'];
+  }
+}
 
 /** Answers a request for one of the documents; false for any other request. */
 export type Documents = (req: IncomingMessage, res: ServerResponse) => boolean;
