@@ -78,7 +78,10 @@ export const record = async <E extends AuditEvent>(
   event: E,
   about: { account?: AccountId; detail: AuditDetails[E] },
 ): Promise<void> => {
-  if (OF_A_VISIT.has(event)) return activities.note(ctx, about.account, event, about.detail);
+  if (OF_A_VISIT.has(event)) {
+    ctx.count?.(event, about.detail);
+    return activities.note(ctx, about.account, event, about.detail);
+  }
   const ofCitizen = about.account !== undefined && ctx.actor.kind !== 'staff';
   await ctx.db('audit').insert({
     at: ofCitizen ? startOfDay(ctx.now()) : ctx.now(),

@@ -14,6 +14,8 @@ export type Context = {
   readonly now: () => Date;
   readonly actor: Actor;
   readonly keys: Keys;
+  /** Told of what is written only where nobody but the citizen can read it, so that monitoring can count it. */
+  readonly count?: (event: string, detail: Readonly<Record<string, unknown>>) => void;
 };
 
 /** Runs one use case in one transaction; every statement and the audit row must go through the inner context. */

@@ -46,6 +46,7 @@ import { Registrations } from './registrations.ts';
 import { requestId } from './request-id.ts';
 import { deliverSecurityEvents } from './security-events.ts';
 import { refuseFutureProofs } from './security-profile.ts';
+import { answerSecurityTxt } from './security-txt.ts';
 import { servicesOf } from './service-sessions.ts';
 import { sessionsFor } from './sessions.ts';
 import { createSources, endStaffSessions } from './sources.ts';
@@ -120,7 +121,14 @@ export type App = {
 export async function createApp(deps: AppDeps): Promise<App> {
   const { issuer, postgres, keys, town, log } = deps;
   const now = deps.now ?? (() => new Date());
-  const context = (): Context => ({ db: postgres.knex, now, keys, actor: { kind: 'system', part: 'provider' } });
+  const count = deps.metrics?.count;
+  const context = (): Context => ({
+    db: postgres.knex,
+    now,
+    keys,
+    actor: { kind: 'system', part: 'provider' },
+    ...(count && { count }),
+  });
   const stored = { pool: postgres.pool, keys, now, account: accountRowSql };
   const store = deps.redis === undefined ? createPostgresStore(stored) : createRedisStore(stored, deps.redis);
   const registrations = new Registrations(context, issuer);
@@ -254,6 +262,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
 
   const guard = createGuard(issuer, deps.trustedProxies, deps.mtlsOrigin);
   const addresses = new WeakMap<IncomingMessage, string>();
+  const security = answerSecurityTxt(town, issuer, now);
   const handle = koa.callback();
   const headers = Object.entries(securityHeaders(issuer));
   return {
@@ -261,7 +270,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
       const address = guard(req, res);
       if (address === undefined || deps.health?.answer(req, res)) return;
       deps.metrics?.watch(req, res);
-      if (current.documents(req, res)) return;
+      if (current.documents(req, res) || security(req, res)) return;
       for (const [name, value] of headers) res.setHeader(name, value);
       const request = requestId(req);
       res.setHeader('x-request-id', request);

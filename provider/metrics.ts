@@ -17,6 +17,8 @@ export type Metrics = {
   watch(req: IncomingMessage, res: ServerResponse): void;
   /** Counts what an oidc-provider instance issues. */
   listen(provider: Provider): void;
+  /** Counts what citizens do while they visit a service; `Context.count`. */
+  count(event: string, detail: Readonly<Record<string, unknown>>): void;
   /** Prometheus's text format. */
   text(): Promise<string>;
 };
@@ -54,6 +56,11 @@ export const createMetrics = (deps: MetricsDeps): Metrics => {
   const tokens = counter('token_requests_total', 'Token requests by grant type and outcome.', [
     'grant_type',
     'outcome',
+  ]);
+  const visits = counter('visit_events_total', 'What citizens did in visits, by method and reason.', [
+    'event',
+    'method',
+    'reason',
   ]);
   const events = counter(
     'audit_events_total',
@@ -149,6 +156,9 @@ export const createMetrics = (deps: MetricsDeps): Metrics => {
       provider.on('grant.success', count('success'));
       provider.on('grant.error', count('error'));
     },
+    count(event, { method, reason }) {
+      visits.inc({ event, method: word(method), reason: word(reason) });
+    },
     async text() {
       // Two collectors at once get the same numbers: events are counted once.
       collecting ??= collect().finally(() => {
@@ -159,6 +169,9 @@ export const createMetrics = (deps: MetricsDeps): Metrics => {
     },
   };
 };
+
+/** Details are written by many hands: only short words become labels. */
+const word = (value: unknown): string => (typeof value === 'string' && /^[a-z0-9-]{1,40}$/.test(value) ? value : '');
 
 const GRANTS: Readonly<Record<string, string>> = {
   authorization_code: 'authorization_code',

@@ -1,16 +1,35 @@
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test from 'ava';
+import type { Provider } from 'oidc-provider';
 import type { Context } from '../accounts/context.ts';
-import { createLog } from '../adapters/log.ts';
+import { createLog, inRequest } from '../adapters/log.ts';
 import { connect } from '../adapters/postgres.ts';
 import { createHealth, type HealthDeps } from '../provider/health.ts';
-import { createMetrics } from '../provider/metrics.ts';
+import { createMetrics, type Metrics } from '../provider/metrics.ts';
 import { areaOf } from '../provider/metrics-areas.ts';
 import { openDomain } from './harness/domain.ts';
 import { addCitizen, authorizationUrl, basic, obtainCode, pkce, post, redeem } from './harness/relying-party.ts';
 import { type RunningTown, startTown } from './harness/town.ts';
 import { Visitor } from './harness/visitor.ts';
+
+let town: RunningTown;
+/** Made once the town's database is there. */
+let metrics: Metrics | undefined;
+const providers: Provider[] = [];
+
+test.before(async () => {
+  town = await startTown({
+    metrics: {
+      watch: (...args) => metrics?.watch(...args),
+      listen: (provider) => void providers.push(provider),
+      count: (...args) => metrics?.count(...args),
+      text: async () => '',
+    },
+  });
+});
+
+test.after.always(() => town?.close());
 
 const MIGRATIONS = new URL('../infra/migrations/', import.meta.url).pathname;
 const silent = createLog('fatal');
@@ -109,35 +128,59 @@ const value = (text: string, line: RegExp): number =>
   Number(new RegExp(`^${line.source} ([0-9.e+-]+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
 
 /** Measures beside a running town, as provider/main.ts puts them together. */
-const measured = async (town: RunningTown) => {
+const measured = async () => {
   const postgres = connect(town.database.url, { applicationName: 'test', max: 2 });
   // Audit rows are counted once no older transaction can be open.
   const context = (): Context => ({ ...town.context(), db: postgres.knex, now: () => new Date(Date.now() + 10_000) });
   const health = createHealth({ context: town.context, migrations: MIGRATIONS });
-  const metrics = createMetrics({
+  const made = createMetrics({
     context,
     pool: postgres.pool,
     hashing: () => ({ processes: [1], running: 0, waiting: 3, done: 5, refused: 0 }),
     health,
     log: silent,
   });
-  const server = createServer((req, res) => {
-    metrics.watch(req, res);
-    town.app.handler(req, res);
-  });
-  metrics.listen(town.app.provider());
-  return { postgres, metrics, server };
+  metrics = made;
+  for (const provider of providers) made.listen(provider);
+  return { postgres, made };
 };
 
+test.serial(
+  'security.txt tells finders whom to write to, and one request can be followed through the log',
+  async (t) => {
+    const answer = await new Visitor().send(`${town.issuer}/.well-known/security.txt`);
+    t.is(answer.status, 200);
+    t.regex(answer.text, /^Contact: mailto:schluessel@stadt\.example$/m);
+    t.true(answer.text.includes(`Canonical: ${town.issuer}/.well-known/security.txt\n`));
+    const expires = Date.parse(/^Expires: (\S+)$/m.exec(answer.text)?.[1] ?? '');
+    t.true(expires > Date.now() + 80 * 86_400_000 && expires < Date.now() + 100 * 86_400_000);
+    t.is((await new Visitor().send(`${town.issuer}/.well-known/security.txt`, { method: 'POST' })).status, 405);
+
+    const id = '0123456789abcdef0123456789abcdef';
+    const given = await new Visitor().send(`${town.issuer}/gibt-es-nicht`, { headers: { 'x-request-id': id } });
+    t.is(given.headers['x-request-id'], id);
+    const made = await new Visitor().send(`${town.issuer}/gibt-es-nicht`, { headers: { 'x-request-id': '<script>' } });
+    t.regex(String(made.headers['x-request-id']), /^[0-9a-f-]{36}$/);
+    const lines: string[] = [];
+    const log = createLog('info', { write: (line: string) => void lines.push(line) });
+    await inRequest(id, async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      log.info('tief darin');
+    });
+    log.info('außerhalb');
+    t.deepEqual(
+      lines.map((line) => (JSON.parse(line) as { request?: string }).request),
+      [id, undefined],
+    );
+  },
+);
+
 test.serial('measures tell of sign-ins and tokens, and name no citizen, no service and no address', async (t) => {
-  const town = await startTown();
-  const { postgres, metrics, server } = await measured(town);
+  const { postgres, made } = await measured();
   t.teardown(async () => {
-    server.close();
     await postgres.close();
-    await town.close();
   });
-  await metrics.text();
+  await made.text();
   await addCitizen(town, 'gemessen@buerger.example', 'vier nasse Wörter im Regal');
   const proof = pkce();
   const visitor = new Visitor();
@@ -152,18 +195,13 @@ test.serial('measures tell of sign-ins and tokens, and name no citizen, no servi
     400,
   );
 
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const host = new URL(town.issuer).host;
-  await new Promise((resolve) =>
-    request({ port, host: '127.0.0.1', path: '/interaction/abc123', headers: { host } }, (res) =>
-      res.resume().on('end', resolve),
-    ).end(),
-  );
+  t.is((await new Visitor().send(`${town.issuer}/interaction/abc123`)).status, 400);
+  const { host } = new URL(town.issuer);
 
-  const text = await metrics.text();
-  t.is(value(text, /schluessel_audit_events_total\{event="sign-in-proven",method="password",reason=""\}/), 1);
-  t.is(value(text, /schluessel_audit_events_total\{event="sign-in-refused",method="password",reason="wrong"\}/), 1);
+  const text = await made.text();
+  t.is(value(text, /schluessel_audit_events_total\{event="account-registered",method="",reason=""\}/), 1);
+  t.is(value(text, /schluessel_visit_events_total\{event="sign-in-proven",method="password",reason=""\}/), 1);
+  t.is(value(text, /schluessel_visit_events_total\{event="sign-in-refused",method="password",reason="wrong"\}/), 1);
   t.is(value(text, /schluessel_token_requests_total\{grant_type="authorization_code",outcome="success"\}/), 1);
   t.is(value(text, /schluessel_token_requests_total\{grant_type="authorization_code",outcome="error"\}/), 1);
   t.is(value(text, /schluessel_http_requests_total\{area="sign-in",status="4xx"\}/), 1);

@@ -12,6 +12,7 @@ import type { SourceSettings } from '../../adapters/source-config.ts';
 import { newKeyRing, parseKeyRing } from '../../keys/key-ring.ts';
 import { createKeys, type Keys } from '../../keys/keys.ts';
 import { type App, createApp } from '../../provider/app.ts';
+import type { Metrics } from '../../provider/metrics.ts';
 import { type Front, startFront } from './front.ts';
 import { type MailSink, startMailSink } from './mail-sink.ts';
 import { type TestDatabase, testDatabase } from './postgres.ts';
@@ -97,6 +98,8 @@ export type RunningTown = {
 };
 
 type Options = {
+  /** Measures that the provider fills. */
+  readonly metrics?: Metrics;
   /** Another Postgres server than the shared one. */
   readonly server?: string;
   /** A Redis beside it. */
@@ -202,6 +205,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     ...(redis && { redis }),
     // The services are on loopback, where only the sandbox may send logout tokens.
     sandbox: { inboxUrl: `${issuer}/postfach` },
+    ...(options.metrics && { metrics: options.metrics }),
   });
   opened.defer(() => app.close());
   opened.defer(() => front.close());
