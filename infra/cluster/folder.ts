@@ -1,14 +1,33 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Obstacle } from '../sandbox/obstacle.ts';
 import { ISSUER_HOST } from './places.ts';
 import type { Owner, Programs } from './programs.ts';
 
 const CERTIFICATE_DAYS = 30;
 
 const password = (): string => randomBytes(24).toString('base64url');
+
+/** The first folder on the way up that other users cannot pass through, such as /root. */
+const closedParent = (path: string): string | undefined => {
+  for (let folder = path; folder !== dirname(folder); folder = dirname(folder)) {
+    if (existsSync(folder) && (statSync(folder).mode & 0o001) === 0) return folder;
+  }
+  return undefined;
+};
 
 /** The cluster's folder: data, logs, secrets and certificate; made anew at each start. */
 export class ClusterFolder {
@@ -25,6 +44,12 @@ export class ClusterFolder {
   constructor(path: string, owner: Owner | undefined) {
     this.path = path;
     this.#owner = owner;
+    const closed = owner && closedParent(dirname(path));
+    if (closed !== undefined) {
+      throw new Obstacle(
+        `Postgres runs as another user and cannot pass ${closed}: choose --folder below an open folder.`,
+      );
+    }
     rmSync(path, { recursive: true, force: true });
     // Others pass through, as Postgres runs as another user; what is inside is closed one by one.
     mkdirSync(path, { recursive: true, mode: 0o711 });
