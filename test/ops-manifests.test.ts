@@ -151,22 +151,6 @@ test.serial('nginx accepts its file', async (t) => {
   await content(t, 'nginx', ['-t', '-c', main]);
 });
 
-test('both proxies take away every header that only they may write', (t) => {
-  const haproxy = read('haproxy/front.cfg');
-  const nginx = read('nginx/schluessel-proxy.conf');
-  for (const name of ['Client-Cert', 'Forwarded', 'X-Real-IP']) {
-    t.true(haproxy.includes(`del-header ${name}`), name);
-    t.true(nginx.includes(`proxy_set_header ${name} "";`), name);
-  }
-  t.true(haproxy.includes('del-header ^X-Forwarded- -m reg'));
-  t.true(nginx.includes('proxy_set_header X-Forwarded-Host "";'));
-  t.true(nginx.includes('proxy_set_header X-Forwarded-For $remote_addr;'), 'not $proxy_add_x_forwarded_for');
-  for (const path of ['/healthz', '/readyz', '/metrics']) {
-    t.regex(haproxy, new RegExp(`deny_status 404 if \\{ path [^}]*${path}`));
-    t.true(read('nginx/schluessel.conf').includes(`location = ${path} { return 404; }`));
-  }
-});
-
 const units = readdirSync(join(INFRA, 'systemd')).filter((name) => name.endsWith('.service'));
 
 test.serial('systemd accepts the units, and finds them little exposed', async (t) => {
@@ -354,4 +338,15 @@ test('every alert says what to do, and the pages it names exist', (t) => {
     const heading = /"([^"]+)"/.exec(rule.annotations.action)?.[1];
     if (heading !== undefined) t.true(text.includes(heading), `${page}: ${heading}`);
   }
+});
+
+test('dependencies are pinned, and the list of reasons names none that is gone', (t) => {
+  const { dependencies } = JSON.parse(readFileSync(join(INFRA, '../package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  const rows = readFileSync(join(INFRA, '../docs/dependencies.md'), 'utf8').matchAll(/^\| (`.*?`) \|/gm);
+  for (const [, names = ''] of rows) {
+    for (const [, name = ''] of names.matchAll(/`([^`]+)`/g)) t.true(name in dependencies, name);
+  }
+  for (const [name, version] of Object.entries(dependencies)) t.regex(version, /^\d+\.\d+\.\d+/, `${name} is pinned`);
 });
