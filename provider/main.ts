@@ -56,7 +56,11 @@ const context = (): Context => ({
   keys,
   actor: { kind: 'system', part: 'operation' },
 });
-const health = createHealth({ context, migrations: MIGRATIONS });
+const health = createHealth({
+  context,
+  migrations: MIGRATIONS,
+  ...(redis && { checks: { redis: async () => ({ ok: (await redis.client.ping()) === 'PONG' }) } }),
+});
 const metrics = config.metrics && createMetrics({ context, pool: postgres.pool, hashing: hashing.stats, health, log });
 const app = await createApp({
   issuer: config.issuer,

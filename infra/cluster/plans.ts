@@ -232,7 +232,7 @@ export const nodeSettings = (
   PORT: String(places.nodes[index]),
   METRICS_PORT: String(places.metrics[index]),
   DATABASE_URL: databaseUrl(folder, places),
-  REDIS_URL: `redis://:${folder.passwords.redis}@${at(places.redis)}`,
+  REDIS_URL: `redis+sentinel://:${folder.passwords.redis}@${places.sentinels.map(at).join(',')}/schluessel`,
   SMTP_URL: smtpUrl,
   TOWN_FILE: townFile,
   TRUSTED_PROXIES: `${LOOPBACK}/32`,
