@@ -115,4 +115,4 @@ export const bundIdReadsFor = (claims: readonly string[]): CardQuestion['read'] 
 ];
 
 /** Whether what was proven gives a value to what the claims are made from. */
-export const tellsAnything = (attributes: Attributes): boolean => Object.keys(attributes).length > 0;
+const tellsAnything = (attributes: Attributes): boolean => Object.keys(attributes).length > 0;
