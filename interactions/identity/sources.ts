@@ -113,6 +113,3 @@ export const bundIdReadsFor = (claims: readonly string[]): CardQuestion['read'] 
     }),
   ),
 ];
-
-/** Whether what was proven gives a value to what the claims are made from. */
-const tellsAnything = (attributes: Attributes): boolean => Object.keys(attributes).length > 0;
