@@ -1,4 +1,3 @@
-import type { Attributes } from '../../accounts/attributes.ts';
 import type { Proof } from '../../accounts/identities.ts';
 import type { BundId, BundIdAnswer } from '../../adapters/bundid.ts';
 import type { CardQuestion, EidOutcome, EidSource } from '../../adapters/eid-source.ts';
