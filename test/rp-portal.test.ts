@@ -73,7 +73,8 @@ test('every code that our own pages and answers carry has an entry in the catalo
     for (const [, code = ''] of source.matchAll(/\berror: '([a-z]+_[a-z_]+)'/g)) found.add(code);
   }
   t.true(found.size > 10);
-  for (const code of found) t.true(Object.hasOwn(ERROR_CATALOGUE, code), code);
+  const missing = [...found].filter((code) => !Object.hasOwn(ERROR_CATALOGUE, code));
+  t.deepEqual(missing, []);
 });
 
 test('error pages and JSON errors lead to their entry', async (t) => {

@@ -221,6 +221,10 @@ export const ERROR_CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
       'Get a new one; send it in the Authorization header, bound ones with a DPoP proof or certificate.',
     ],
   ),
+  letter_visit_not_found: entry(
+    ['Das Einlösen eines Briefes ist abgelaufen, fertig, oder gehört einem anderen Browser.', OPEN_ANEW[0]],
+    ['The redemption of a letter has expired, is finished, or belongs to another browser.', OPEN_ANEW[1]],
+  ),
   login_required: entry(
     [
       'prompt=none, aber niemand ist angemeldet, die Anmeldung ist zu alt (max_age) oder es ist eine andere Person (id_token_hint).',
