@@ -1,5 +1,6 @@
 /**
  * What FAPI 2.0 forbids, each case named after the sentence of the specification that it breaks:
+ * Sections are cited as remembered and not yet held against the published text; the sentences are paraphrased.
  * SP = FAPI 2.0 Security Profile (final), MS = FAPI 2.0 Message Signing, and the RFCs that they build on.
  */
 import { randomUUID } from 'node:crypto';
