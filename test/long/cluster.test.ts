@@ -1,5 +1,4 @@
-/** The whole cluster from Debian's packages: a browser signs in through HAProxy, and what breaks costs what it may. */
-import { createHash, X509Certificate } from 'node:crypto';
+/** The whole cluster from Debian's packages: what breaks costs what it may. */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,8 +8,6 @@ import { type Cluster, startCluster } from '../../infra/cluster/cluster.ts';
 import { APP, runDrill } from '../../infra/cluster/drill.ts';
 import { ask } from '../../infra/cluster/plans.ts';
 import { missingPackages } from '../../infra/cluster/programs.ts';
-import { de } from '../../interactions/texts/de.ts';
-import { startBrowser } from '../harness/browser.ts';
 
 const missing = missingPackages();
 const parent = mkdtempSync(join(tmpdir(), 'schluessel-cluster-'));
@@ -18,12 +15,6 @@ const parent = mkdtempSync(join(tmpdir(), 'schluessel-cluster-'));
 chmodSync(parent, 0o711);
 const folder = join(parent, 'cluster');
 let cluster: Cluster | undefined;
-
-/** For Chromium: the public key that it must accept. */
-const spkiOf = (certificate: string): string =>
-  createHash('sha256')
-    .update(new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' }))
-    .digest('base64');
 
 test.before(async (t) => {
   if (missing.length > 0) {
@@ -45,30 +36,6 @@ test.before(async (t) => {
 test.after.always(async () => {
   await cluster?.stop();
   rmSync(parent, { recursive: true, force: true });
-});
-
-test.serial('a browser signs in through HAProxy, and a service knows the citizen', async (t) => {
-  if (cluster === undefined) return void t.not(process.env['OPS_TOOLS'], 'all', missing.join(' '));
-  const browser = await startBrowser(spkiOf(cluster.certificate));
-  t.teardown(() => browser.close());
-  const page = await (await browser.newContext({ locale: 'de-DE' })).newPage();
-  const [service] = cluster.services.filter(({ registration }) => registration.clientId === 'buergerportal');
-  const [citizen] = cluster.citizens;
-  if (service === undefined || citizen === undefined) throw new Error('no service or no citizen');
-  const login = new URL('login', service.base);
-  // As the provider's start page leads there (OpenID Connect Core §4).
-  login.searchParams.set('iss', cluster.issuer);
-  await page.goto(login.href);
-  t.true(page.url().startsWith(`${cluster.issuer}/`), page.url());
-  await page.getByLabel(de.signIn.identifier, { exact: true }).fill(citizen.identifier);
-  await page.getByLabel(de.signIn.password, { exact: true }).fill(citizen.password);
-  await page.getByRole('button', { name: de.signIn.submit, exact: true }).click();
-  await page.waitForURL((url) => url.origin === service.base.origin || url.pathname.startsWith('/interaction/'));
-  const allow = page.getByRole('button', { name: de.consent.allow });
-  if (!page.url().startsWith(service.base.href)) await allow.click();
-  await page.waitForURL(`${service.base.href}**`);
-  const [given = ''] = citizen.name.split(' ');
-  t.true(((await page.locator('body').textContent()) ?? '').includes(given));
 });
 
 test.serial('nodes and measures answer on their own addresses only', async (t) => {
