@@ -128,7 +128,7 @@ test.serial('the sandbox runs: table, sign-in at three services, mail, restart, 
     for (const address of [port, port + 1, port + 2, port + 3, port + 4, port + 5])
       t.true(table.includes(`http://localhost:${address}/`), table);
     const citizens = citizensOf(table);
-    t.is(citizens.length, 3, table);
+    t.is(citizens.length, 4, table);
     const discovery = await fetch(`http://localhost:${port}/.well-known/openid-configuration`);
     t.is(((await discovery.json()) as { issuer: string }).issuer, `http://localhost:${port}`);
     for (const secret of ['keyring.json', 'secrets.json', 'provider.log'])

@@ -1,9 +1,13 @@
+import { generate } from 'otplib';
 import * as accounts from '../../accounts/accounts.ts';
 import * as attributes from '../../accounts/attributes.ts';
 import { type Context, inTransaction } from '../../accounts/context.ts';
 import { parseEmail } from '../../accounts/email.ts';
+import { recordProofing } from '../../accounts/factors.ts';
+import type { AccountId } from '../../accounts/ids.ts';
 import { hashNew, type PasswordHashing } from '../../accounts/passwords.ts';
 import { Secret } from '../../accounts/secret.ts';
+import * as totp from '../../accounts/totp.ts';
 import type { Town } from '../../accounts/town.ts';
 import type { SandboxFolder } from './folder.ts';
 
@@ -12,6 +16,7 @@ export type TestCitizen = {
   readonly name: string;
   readonly identifier: string;
   readonly password: string;
+  readonly secondFactor: string;
   readonly about: string;
 };
 
@@ -27,6 +32,8 @@ type Draft = {
   /** Where the citizen lives if not in the town. */
   readonly elsewhere?: { readonly postal_code: string; readonly locality: string };
   readonly about: string;
+  /** The key of an authenticator app; the others have backup codes. */
+  readonly totp?: string;
 };
 
 /** Nobody is called that; example.org receives no mail (RFC 2606 §3). */
@@ -64,7 +71,22 @@ const DRAFTS: readonly Draft[] = [
     elsewhere: { postal_code: '33397', locality: 'Rietberg' },
     about: 'under age, lives elsewhere, English',
   },
+  {
+    key: 'henrike',
+    given: 'Henrike',
+    family: 'Telgenkotte',
+    birthdate: '1979-08-30',
+    email: 'henrike.telgenkotte@example.org',
+    password: 'windmühle im nebel',
+    language: 'de',
+    street: 'Probeallee 21',
+    totp: 'KRUGS4ZANFZSA3TPOQQHGZLDOJSXIIJB',
+    about: 'password and authenticator app: level substantial',
+  },
 ];
+
+const CODES_SHOWN = 2;
+const PERIOD_SECONDS = 30;
 
 /** Registers the test citizens through the domain's own functions; those who are there stay as they are. */
 export const ensureCitizens = (
@@ -81,16 +103,22 @@ const ensureCitizen = async (
   folder: SandboxFolder,
   draft: Draft,
 ): Promise<TestCitizen> => {
-  const shown = { name: `${draft.given} ${draft.family}`, password: draft.password, about: draft.about };
+  const shown = () => ({
+    name: `${draft.given} ${draft.family}`,
+    password: draft.password,
+    secondFactor:
+      draft.totp === undefined ? `codes ${folder.backupCodes(draft.key).join(' ')}` : `app, key ${draft.totp}`,
+    about: draft.about,
+  });
   const known = draft.email ?? folder.kennung(draft.key);
   if (known !== undefined && (await accounts.findByIdentifier(ctx, known)) !== undefined)
-    return { ...shown, identifier: known };
+    return { ...shown(), identifier: known };
 
   const hash = await hashNew(ctx, hashing, new Secret(draft.password));
   const email = draft.email === undefined ? undefined : parseEmail(draft.email);
   const language = town.languages.includes(draft.language) ? draft.language : (town.languages[0] ?? 'de');
   // One transaction, so that an interrupted start leaves no citizen without a name.
-  const kennung = await inTransaction(ctx, async (tx) => {
+  const { kennung, codes } = await inTransaction(ctx, async (tx) => {
     const registered = await accounts.register(tx, {
       town,
       language,
@@ -101,10 +129,21 @@ const ensureCitizen = async (
     const { given: given_name, family: family_name, birthdate } = draft;
     const address = { street_address: draft.street, ...(draft.elsewhere ?? home(town)), country: 'Deutschland' };
     await attributes.record(tx, registered.account, { given_name, family_name, birthdate, address }, 'counter');
-    return registered.kennung;
+    if (draft.totp !== undefined) await enrolApp(tx, registered.account, draft.totp);
+    await recordProofing(tx, registered.account, 'substantial');
+    return { kennung: registered.kennung, codes: registered.backupCodes ?? [] };
   });
+  folder.keepBackupCodes(draft.key, codes.slice(0, CODES_SHOWN));
   if (draft.email === undefined) folder.keepKennung(draft.key, kennung);
-  return { ...shown, identifier: draft.email ?? kennung };
+  return { ...shown(), identifier: draft.email ?? kennung };
+};
+
+/** As the citizen's own page does it: with a code that the app shows. An older one, so that the present one is still good. */
+const enrolApp = async (ctx: Context, account: AccountId, secret: string): Promise<void> => {
+  const before = Math.floor(ctx.now().getTime() / 1000) - PERIOD_SECONDS;
+  const code = await generate({ secret, epoch: before });
+  const enrolled = await totp.enrol(ctx, account, secret, code, false);
+  if (enrolled.outcome !== 'enrolled') throw new Error('the app of a test citizen was not accepted');
 };
 
 const home = (town: Town): { postal_code: string; locality: string } => ({

@@ -10,7 +10,12 @@ import { errorCode, Obstacle } from './obstacle.ts';
 import { hasPostgresData, removePostgres } from './postgres.ts';
 
 /** Secrets of the sandbox beside the key ring; made at the first start. */
-type Secrets = { databasePassword: string; clients: Record<string, string>; kennungen: Record<string, string> };
+type Secrets = {
+  databasePassword: string;
+  clients: Record<string, string>;
+  kennungen: Record<string, string>;
+  backupCodes?: Record<string, string[]>;
+};
 
 /** The sandbox's folder: key ring, secrets, database. One sandbox at a time uses it. */
 export class SandboxFolder {
@@ -84,6 +89,16 @@ export class SandboxFolder {
 
   keepKennung(citizen: string, kennung: string): void {
     this.#secrets.kennungen[citizen] = kennung;
+    this.#save();
+  }
+
+  /** Backup codes of a test citizen, for the table. */
+  backupCodes(citizen: string): readonly string[] {
+    return this.#secrets.backupCodes?.[citizen] ?? [];
+  }
+
+  keepBackupCodes(citizen: string, codes: readonly string[]): void {
+    this.#secrets.backupCodes = { ...this.#secrets.backupCodes, [citizen]: [...codes] };
     this.#save();
   }
 

@@ -23,14 +23,20 @@ export const summary = ({ options, townName, places, citizens, logFile, seconds 
     ['Mail inbox', `http://localhost:${ports.inbox}/`],
     ...(issuer.port === String(ports.provider) ? [] : [['Provider behind it', `http://127.0.0.1:${ports.provider}/`]]),
   ];
-  const people = citizens.map(({ name, identifier, password, about }) => [name, identifier, password, about]);
+  const people = citizens.map(({ name, identifier, password, secondFactor, about }) => [
+    name,
+    identifier,
+    password,
+    secondFactor,
+    about,
+  ]);
   return [
     '',
     `Stadtschlüssel ${townName}: sandbox, ready after ${seconds.toFixed(1)} s. Nothing here is real.`,
     '',
     ...columns(addresses),
     '',
-    ...columns([['Test citizen', 'E-mail or Kennung', 'Password', ''], ...people]),
+    ...columns([['Test citizen', 'E-mail or Kennung', 'Password', 'Second factor', ''], ...people]),
     '',
     `  Log: ${logFile}`,
     '  Ctrl-C stops everything and keeps the data; npm start -- --fresh starts anew.',
