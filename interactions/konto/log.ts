@@ -22,7 +22,7 @@ const view = async (visitor: Visitor): Promise<string> => {
     ${lines.length === 0 && html`<p class="kern-body">${t.empty}</p>`}
     <ul class="ss-log">${lines.map(
       ({ at, event, detail, byStaff }) =>
-        html`<li><time datetime="${at.toISOString()}">${when(at)}</time> <span>${t.events[event]}${method(detail)}${byStaff && `, ${t.byOthers}`}</span></li>`,
+        html`<li class="ss-log__line"><time class="ss-log__time" datetime="${at.toISOString()}">${when(at)}</time> <span>${t.events[event]}${method(detail)}${byStaff && `, ${t.byOthers}`}</span></li>`,
     )}</ul>`,
   });
 };

@@ -57,7 +57,7 @@ const view = async (visitor: Visitor): Promise<string> => {
     <ul class="ss-list">${all.map((passkey) => entry(visitor, passkey))}</ul>
     <div class="ss-actions"><a class="kern-btn kern-btn--primary" href="/konto/passkey-neu"><span class="kern-label">${all.length === 0 ? t.passkeys.first : t.passkeys.add}</span></a></div>
     <section class="ss-aside"><h2 class="kern-heading-small">${t.helper.title}</h2>
-      <ul class="kern-body"><li>${t.helper.phone}</li><li>${t.helper.noApp}</li><li>${t.helper.noPhone}</li><li>${t.helper.nothing}</li></ul></section>`,
+      <ul class="kern-body ss-bullets"><li>${t.helper.phone}</li><li>${t.helper.noApp}</li><li>${t.helper.noPhone}</li><li>${t.helper.nothing}</li></ul></section>`,
   });
 };
 

@@ -14,7 +14,7 @@ const view = (visit: Visit): string => {
     cancel: false,
     body: html`<p class="kern-body">${t.lead(visit.service)}</p>
     <h2 class="kern-heading-small">${t.how}</h2>
-    <ul class="kern-body"><li>${t.factors} <a class="kern-link" href="/konto">${t.toKonto}</a></li><li>${t.eid}</li><li>${t.office}</li></ul>
+    <ul class="kern-body ss-bullets"><li>${t.factors} <a class="kern-link" href="/konto">${t.toKonto}</a></li><li>${t.eid}</li><li>${t.office}</li></ul>
     ${officeAddress(visit.shell)}
     ${sourceButtons(visit, { title: visit.t.identity.buttons.signIn, staff: false })}
     <div class="ss-row">

@@ -16,7 +16,7 @@ const STAGE: Partial<Record<StepName, StepName>> = {
 const preline = (visit: Visit): string => {
   const stage = REGISTRATION.indexOf(STAGE[visit.step] ?? visit.step);
   if (stage >= 0) return visit.t.common.step(stage + 1, REGISTRATION.length);
-  return visit.t.common.signingInTo(visit.service, visit.organisation);
+  return visit.organisation === '' ? visit.service : visit.t.common.signingInTo(visit.service, visit.organisation);
 };
 
 /** Where people help in person. */
