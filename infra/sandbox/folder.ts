@@ -9,6 +9,8 @@ import { type KeyRing, newKeyRing, parseKeyRing } from '../../keys/key-ring.ts';
 import { errorCode, Obstacle } from './obstacle.ts';
 import { hasPostgresData, removePostgres } from './postgres.ts';
 
+const CHECKPOINTS = 'checkpoints.jsonl';
+
 /** Secrets of the sandbox beside the key ring; made at the first start. */
 type Secrets = {
   databasePassword: string;
@@ -46,6 +48,7 @@ export class SandboxFolder {
       removePostgres(path);
       rmSync(join(path, 'keyring.json'), { force: true });
       rmSync(join(path, 'secrets.json'), { force: true });
+      rmSync(join(path, CHECKPOINTS), { force: true });
     }
     return new SandboxFolder(path, readSecrets(path), lock);
   }
@@ -100,6 +103,28 @@ export class SandboxFolder {
   keepBackupCodes(citizen: string, codes: readonly string[]): void {
     this.#secrets.backupCodes = { ...this.#secrets.backupCodes, [citizen]: [...codes] };
     this.#save();
+  }
+
+  /** Where the checkpoints of the audit are kept. */
+  get checkpoints(): string {
+    return join(this.path, CHECKPOINTS);
+  }
+
+  /** What `schluessel staff bootstrap` needs on this machine, as a file for `node --env-file`. */
+  keepServerSettings(issuer: URL, databaseUrl: string): string {
+    const file = join(this.path, 'server.env');
+    const settings = {
+      ISSUER: issuer.origin,
+      DATABASE_URL: databaseUrl,
+      KEYRING_FILE: join(this.path, 'keyring.json'),
+    };
+    writePrivately(
+      file,
+      Object.entries(settings)
+        .map(([name, value]) => `${name}=${value}\n`)
+        .join(''),
+    );
+    return file;
   }
 
   close(): void {

@@ -6,6 +6,7 @@ import { destination } from 'pino';
 import * as clients from '../../accounts/clients.ts';
 import type { Context } from '../../accounts/context.ts';
 import type { Registration, Town } from '../../accounts/town.ts';
+import { checkpointFile } from '../../adapters/checkpoints.ts';
 import { createHashing } from '../../adapters/hashing.ts';
 import { createLog } from '../../adapters/log.ts';
 import { createMailer } from '../../adapters/mail.ts';
@@ -89,10 +90,12 @@ export const runTown = async (
     hashing,
     mailer,
     log,
+    checkpoints: checkpointFile(folder.checkpoints),
     sources: counterparts && counterpartSources(counterparts),
     sandbox: { inboxUrl: `http://localhost:${ports.inbox}/`, testSuites: options.testSuites },
   });
   undo.push(() => app.close());
+  const serverSettings = folder.keepServerSettings(issuer, database.url);
   const served = await serve(app, '127.0.0.1', ports.provider, log);
   undo.pop();
   undo.push(() => served.stop());
@@ -105,7 +108,7 @@ export const runTown = async (
 
   const seconds = performance.now() / 1000;
   return {
-    summary: summary({ options, townName: town.name.de, places, citizens, logFile, seconds }),
+    summary: summary({ options, townName: town.name.de, places, citizens, logFile, serverSettings, seconds }),
     databaseEnded: database.ended,
   };
 };

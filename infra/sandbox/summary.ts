@@ -8,11 +8,13 @@ export type Summary = {
   readonly places: readonly DemoPlace[];
   readonly citizens: readonly TestCitizen[];
   readonly logFile: string;
+  /** For the administrators' command line. */
+  readonly serverSettings: string;
   readonly seconds: number;
 };
 
 /** What the terminal shows once everything runs. */
-export const summary = ({ options, townName, places, citizens, logFile, seconds }: Summary): string => {
+export const summary = ({ options, townName, places, citizens, logFile, serverSettings, seconds }: Summary): string => {
   const { ports, issuer } = options;
   const shown = places.filter(({ base }) => base.pathname === '/');
   const others = places.length - shown.length;
@@ -39,6 +41,7 @@ export const summary = ({ options, townName, places, citizens, logFile, seconds 
     ...columns([['Test citizen', 'E-mail or Kennung', 'Password', 'Second factor', ''], ...people]),
     '',
     `  Log: ${logFile}`,
+    `  First administrator: node --env-file=${serverSettings} admin-cli/main.ts staff bootstrap --help`,
     '  Ctrl-C stops everything and keeps the data; npm start -- --fresh starts anew.',
     '',
   ].join('\n');

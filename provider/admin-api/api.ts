@@ -100,6 +100,20 @@ const handle = async (
   }
 };
 
+/** Two that change the staff at once may stand in each other's way; Postgres ends one of them, which begins again. */
+const DEADLOCK = '40P01';
+const TRIES = 3;
+
+const handleAgain = async (work: () => Promise<Handled>): Promise<Handled> => {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== DEADLOCK || tries === TRIES) throw error;
+    }
+  }
+};
+
 const send = (ctx: Koa.Context, status: number, body: object): void => {
   ctx.status = status;
   ctx.set('Cache-Control', 'no-store');
@@ -124,14 +138,15 @@ export const createAdminApi =
       return send(ctx, 401, { error: 'invalid_token', error_description: access.reason });
     }
     const body = ctx.is('application/json') ? await readBody(ctx.req) : undefined;
-    if (typeof body !== 'object' || body === null) return send(ctx, 400, { error: 'not_json' });
+    if (typeof body !== 'object' || body === null || Array.isArray(body)) return send(ctx, 400, { error: 'not_json' });
     const { commit = false, ...fields } = body as Record<string, unknown>;
     const parsed = verb.verb.parse(fields);
     if ('faults' in parsed || typeof commit !== 'boolean') {
       return send(ctx, 400, { error: 'fields', fields: 'faults' in parsed ? parsed.faults : ['commit'] });
     }
     if (verb.verb.changes && commit) await deps.keeper.ready();
-    const handled = await available(() => handle(deps, access.account, verb, { input: parsed.input, commit }));
+    const request = { input: parsed.input, commit };
+    const handled = await available(() => handleAgain(() => handle(deps, access.account, verb, request)));
     if (handled.outcome === 'no-staff') return send(ctx, 403, { error: 'no_staff' });
     if (handled.outcome === 'not-permitted') return send(ctx, 403, { error: 'not_permitted', verb: verb.name });
     const { answer, committed } = handled;

@@ -14,6 +14,7 @@ export type Finding = {
 
 const MAX_SKEW_MS = 2000;
 const OUTBOX_MINUTES = 15;
+const MANY_TRIES = 5;
 const CHECKPOINT_MINUTES = 5;
 const CERTIFICATE_DAYS = 14;
 const TLS_TIMEOUT_MS = 5000;
@@ -68,9 +69,9 @@ const keys = async (ctx: Context): Promise<Finding> => {
 const outbox = async (ctx: Context): Promise<Finding> => {
   const oldest = new Date(ctx.now().getTime() - OUTBOX_MINUTES * MINUTE_MS);
   const { rows } = await ctx.db.raw(
-    `SELECT (SELECT count(*) FROM notices WHERE created_at < ?)::integer AS mails,
-       (SELECT count(*) FROM logout_notices WHERE created_at < ?)::integer AS logouts`,
-    [oldest, oldest],
+    `SELECT (SELECT count(*) FROM notices WHERE due_at < ? OR tries > ?)::integer AS mails,
+       (SELECT count(*) FROM logout_notices WHERE due_at < ? OR tries > ?)::integer AS logouts`,
+    [oldest, MANY_TRIES, oldest, MANY_TRIES],
   );
   const { mails, logouts } = rows[0];
   return mails + logouts > 0
