@@ -110,6 +110,7 @@ export const insertCredential = async (
     return undefined;
   }
   if (credential.kind === 'identity') {
+    if (credential.proof.source === 'staff') throw new Error('staff do not open accounts of citizens');
     await identities.insert(ctx, account, credential.proof);
     return undefined;
   }

@@ -35,6 +35,9 @@ export type Identity = {
   readonly retiredAt?: Date;
 };
 
+/** The staff's provider signs in to accounts of staff, everything else to those of citizens: the two never mix. */
+const kindFor = (source: IdentitySource): 'citizen' | 'staff' => (source === 'staff' ? 'staff' : 'citizen');
+
 /** The keyed hash under which an identity is found; never by name, date of birth or e-mail. */
 const referenceOf = (ctx: Context, { source, issuer, identifier }: LinkableProof): Buffer =>
   ctx.keys.index('identity', JSON.stringify([source, issuer, identifier]));
@@ -66,14 +69,14 @@ export const signIn = (ctx: Context, proof: LinkableProof): Promise<IdentitySign
       .db('identities')
       .join('accounts', 'accounts.id', 'identities.account_id')
       .where({ reference: referenceOf(tx, proof) })
-      .select('identities.id', 'identities.account_id', 'identities.retired_at', 'accounts.status');
+      .select('identities.id', 'identities.account_id', 'identities.retired_at', 'accounts.status', 'accounts.kind');
     if (found === undefined) return { outcome: 'unknown' };
     const account: AccountId = found.account_id;
     const refuse = async <O extends 'retired' | 'not-active'>(outcome: O): Promise<{ outcome: O }> => {
       await audit.record(tx, 'sign-in-refused', { account, detail: { method: proof.source, reason: outcome } });
       return { outcome };
     };
-    if (found.status !== 'active') return refuse('not-active');
+    if (found.status !== 'active' || found.kind !== kindFor(proof.source)) return refuse('not-active');
     if (found.retired_at !== null) return refuse('retired');
     await tx
       .db('identities')
@@ -103,13 +106,16 @@ const tell = async (ctx: Context, email: string | undefined, mail: MailText): Pr
 };
 
 /** Locks the account for a change of what signs in to it; undefined unless it is active. */
-const lockActive = async (ctx: Context, account: AccountId): Promise<{ credentialState: number } | undefined> => {
+const lockActive = async (
+  ctx: Context,
+  account: AccountId,
+): Promise<{ credentialState: number; kind: 'citizen' | 'staff' } | undefined> => {
   const [row] = await ctx
     .db('accounts')
     .where({ id: account, status: 'active' })
     .forUpdate()
-    .select('credential_state');
-  return row && { credentialState: row.credential_state };
+    .select('credential_state', 'kind');
+  return row && { credentialState: row.credential_state, kind: row.kind };
 };
 
 const grow = (ctx: Context, account: AccountId): Promise<unknown> =>
@@ -123,7 +129,9 @@ export type Link =
   /** What was proofed earlier says otherwise: another person's card. */
   | { outcome: 'contradiction'; names: string[] }
   /** Its credentials changed since the sign-in that allows this. */
-  | { outcome: 'stale' };
+  | { outcome: 'stale' }
+  /** A citizen's card and a member of staff's account, or the other way round. */
+  | { outcome: 'wrong-kind' };
 
 /**
  * Keeps the values that a source vouches for; without a transaction of its own. A source that vouches for nothing
@@ -171,6 +179,7 @@ export const link = (
   inTransaction(ctx, async (tx): Promise<Link> => {
     const locked = await lockActive(tx, account);
     if (locked?.credentialState !== credentialState) return { outcome: 'stale' };
+    if (locked.kind !== kindFor(proof.source)) return { outcome: 'wrong-kind' };
     const [known] = await tx
       .db('identities')
       .where({ reference: referenceOf(tx, proof) })
@@ -214,7 +223,8 @@ export type Proofing =
 /** Records what a source has proven about the citizen of an account that it is linked to. */
 export const proof = (ctx: Context, account: AccountId, proven: Proof): Promise<Proofing> =>
   inTransaction(ctx, async (tx): Promise<Proofing> => {
-    if ((await lockActive(tx, account)) === undefined) return { outcome: 'stale' };
+    const locked = await lockActive(tx, account);
+    if (locked === undefined || locked.kind !== kindFor(proven.source)) return { outcome: 'stale' };
     if (isLinkable(proven)) {
       const [known] = await tx
         .db('identities')
@@ -298,7 +308,7 @@ export const closeOther = (
     if (accounts.keep === accounts.close) return { outcome: 'stale' };
     // Always in the same order, whichever of the two is kept.
     for (const id of [accounts.keep, accounts.close].toSorted()) {
-      if ((await lockActive(tx, id)) === undefined) return { outcome: 'stale' };
+      if ((await lockActive(tx, id))?.kind !== 'citizen') return { outcome: 'stale' };
     }
     const [linked] = await tx
       .db('identities')

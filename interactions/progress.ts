@@ -47,7 +47,8 @@ export type IdentityFault =
   | 'new-card'
   | 'not-fresh'
   | 'stronger-factor'
-  | 'taken';
+  | 'taken'
+  | 'wrong-kind';
 
 type FaultCode =
   | 'identifier-missing'

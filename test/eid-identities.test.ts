@@ -5,7 +5,7 @@ import * as claims from '../accounts/claims.ts';
 import type { Context } from '../accounts/context.ts';
 import * as identities from '../accounts/identities.ts';
 import { comparable, contradictions } from '../accounts/identity-match.ts';
-import type { AccountId } from '../accounts/ids.ts';
+import { type AccountId, newAccountId } from '../accounts/ids.ts';
 import { everythingStored, openDomain, TOWN } from './harness/domain.ts';
 
 const PASSWORD = {
@@ -227,6 +227,26 @@ test('a locked account is not signed in to, nor linked, nor proofed', async (t) 
   t.deepEqual(await identities.signIn(ctx, card('aa')), { outcome: 'not-active' });
   t.deepEqual(await link(ctx, account, card('bb')), { outcome: 'stale' });
   t.deepEqual(await identities.proof(ctx, account, card('aa', ERIKA)), { outcome: 'stale' });
+});
+
+test('accounts of staff and of citizens never mix', async (t) => {
+  const { ctx, database } = await openDomain();
+  t.teardown(database.drop);
+  const citizen = await register(ctx, { kind: 'identity', proof: card('aa') });
+  const upstream = { ...card('k.weber'), source: 'staff', issuer: 'https://login.arbeitgeber.example' } as const;
+  t.deepEqual(await link(ctx, citizen, upstream), { outcome: 'wrong-kind' });
+  await t.throwsAsync(
+    accounts.register(ctx, { town: TOWN, language: 'de', credential: { kind: 'identity', proof: upstream } }),
+  );
+  const staff = newAccountId();
+  await accounts.insert(ctx, staff, { town: TOWN, language: 'de', kind: 'staff' });
+  t.deepEqual(await link(ctx, staff, card('bb')), { outcome: 'wrong-kind' });
+  t.deepEqual(await link(ctx, staff, upstream), { outcome: 'linked', replaced: false });
+  t.deepEqual(await identities.signIn(ctx, upstream), { outcome: 'proven', account: staff });
+  t.deepEqual(await identities.proof(ctx, staff, card('aa', ERIKA)), { outcome: 'stale' });
+  t.deepEqual(await identities.closeOther(ctx, { keep: staff, close: citizen }, card('aa'), closing), {
+    outcome: 'stale',
+  });
 });
 
 test('proofing is by an identity of the account itself, or by a temporary login that contradicts nothing', async (t) => {

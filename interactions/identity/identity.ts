@@ -151,6 +151,8 @@ const link = async (visit: Visit): Promise<Outcome> => {
       return fault(linked.names.length === 0 ? 'new-card' : 'contradiction');
     case 'stale':
       return fault('not-fresh');
+    case 'wrong-kind':
+      return fault('wrong-kind');
   }
 };
 

@@ -102,6 +102,8 @@ export const identityDe = {
     'not-fresh':
       'Zum Verknüpfen müssen Sie sich gerade eben angemeldet haben. Bitte melden Sie sich ab und noch einmal an.',
     'stronger-factor': 'Zum Verknüpfen melden Sie sich bitte mit Ihrem Passkey an.',
+    'wrong-kind':
+      'Ausweise gehören zu Konten von Bürgerinnen und Bürgern, die Anmeldung für Beschäftigte zu deren dienstlichen Konten. Beides lässt sich nicht mischen.',
     taken: 'Dieser Ausweis gehört inzwischen zu einem Konto. Bitte melden Sie sich damit an.',
   },
 };
