@@ -97,8 +97,9 @@ export const createEidServer = (settings: EidServerSettings, { now, once, log }:
     cert: settings.tls.certificate,
     ca: settings.tls.authority,
     minVersion: 'TLSv1.2',
-    keepAlive: true,
-    maxFreeSockets: 4,
+    // A kept connection that the server closes at this very moment would lose a call, and none may be repeated: the
+    // counter of a session moves with each. TLS sessions are resumed all the same.
+    keepAlive: false,
   });
   const circuit = createCircuit(() => now().getTime());
 

@@ -67,9 +67,11 @@ export const nextStep = (progress: Progress, needs: Needs): StepName => {
   }
   // Before anything else: half a sign-in opens nothing (miniOrange CVE-2026-111949).
   if (needs.proof === 'second-factor') return 'second-factor';
+  // An identity that is to be linked may be what the level waits for; linking asks for the strongest factor by itself.
+  if (progress.identity !== undefined && (needs.proof === 'nothing' || needs.proof === 'unreachable'))
+    return progress.identity.intent === 'double' ? 'double' : 'link';
   if (needs.proof === 'unreachable') return 'level-missing';
   if (needs.proof !== 'nothing') return 'sign-in';
-  if (progress.identity !== undefined) return progress.identity.intent === 'double' ? 'double' : 'link';
   if (progress.welcome?.backupCodes !== undefined) return 'backup-codes';
   if (progress.welcome !== undefined) return 'kennung';
   if (needs.offerPasskey && progress.offered !== true) return 'offer-passkey';

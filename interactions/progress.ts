@@ -48,7 +48,8 @@ export type IdentityFault =
   | 'not-fresh'
   | 'stronger-factor'
   | 'taken'
-  | 'wrong-kind';
+  | 'wrong-kind'
+  | 'last-way-in';
 
 type FaultCode =
   | 'identifier-missing'

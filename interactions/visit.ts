@@ -171,7 +171,7 @@ const standingOf = async (
     progress.offered !== true &&
     progress.welcome === undefined &&
     has.passkeys === 0 &&
-    shown.some(({ kind }) => kind === 'pwd');
+    shown.some(({ kind }) => kind === 'pwd' || kind === 'eid' || kind === 'bundid');
   const offerPasskey = offer && !(await passkeys.declined(domain, account.id));
   return { ...nothing, has, proof, optional: bound && missing !== 'nothing', offerPasskey };
 };

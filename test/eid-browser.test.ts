@@ -2,6 +2,7 @@ import test from 'ava';
 import { de } from '../interactions/texts/de.ts';
 import { type Browser, type Page, startBrowser } from './harness/browser.ts';
 import { type IdentityTown, startIdentityTown } from './harness/identity-town.ts';
+import { authorizationUrl, pkce } from './harness/relying-party.ts';
 
 const t9n = de.identity;
 let place: IdentityTown;
@@ -86,7 +87,10 @@ test.serial('register with BundID, and sign in again with it', async (t) => {
 
 test.serial('staff go to their own provider and come back', async (t) => {
   const { page, complaints } = await newPage();
-  await toSignIn(page);
+  const url = authorizationUrl(place.town, 'fahrkarte', pkce());
+  url.searchParams.set('client_id', 'dienststelle');
+  url.searchParams.set('redirect_uri', 'https://dienst.example/callback');
+  await page.goto(url.href);
   await press(page, t9n.buttons.upstream);
   await page.getByRole('link', { name: t9n.upstream.submit, exact: true }).click();
   await page.getByRole('button', { name: 'Karin Weber, Bürgerbüro' }).click();

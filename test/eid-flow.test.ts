@@ -1,6 +1,8 @@
 import test from 'ava';
+import { decodeJwt } from 'jose';
+import { de } from '../interactions/texts/de.ts';
 import { type IdentityTown, startIdentityTown } from './harness/identity-town.ts';
-import { addCitizen, atHome } from './harness/relying-party.ts';
+import { addCitizen, atHome, basic, pkce, post } from './harness/relying-party.ts';
 import { type Answer, Visitor } from './harness/visitor.ts';
 
 let place: IdentityTown;
@@ -196,4 +198,41 @@ test.serial('a consent page is not reached by an identity alone, and no code is 
     new URL(linking.url.pathname.replace('/interaction/', '/auth/'), place.town.issuer),
   );
   t.false(location(resumed).includes('code='));
+});
+
+test.serial('a password account steps up to high with a card, and the service is told so', async (t) => {
+  const email = 'otto@buerger.example';
+  await addCitizen(place.town, email, PASSWORD);
+  await place.town.context().db('identities').delete();
+  const proof = pkce();
+  const visitor = new Visitor();
+  const claims = JSON.stringify({ id_token: { acr: null } });
+  const start = await place.begin(visitor, 'hoch', { code_challenge: proof.challenge, claims });
+  const missing = await visitor.submit(start, { identifier: email, password: PASSWORD }, atHome(place.town));
+  t.is(heading(missing), de.levelMissing.title);
+  const link = await place.byCard(visitor, missing, { card: 'hans' });
+  t.is(heading(link), 'Ausweis mit dem Konto verknüpfen?');
+  const done = await visitor.submitTo(link, 'link', {}, atHome(place.town));
+  const code = codeOf(done) ?? '';
+  const fields = {
+    grant_type: 'authorization_code',
+    code,
+    redirect_uri: 'https://dienst.example/callback',
+    code_verifier: proof.verifier,
+  };
+  const tokens = await post(place.town, '/token', fields, basic(place.town, 'hoch'));
+  t.like(decodeJwt(tokens.body['id_token'] ?? ''), { acr: 'http://eidas.europa.eu/LoA/high' });
+
+  // Again, in another browser: the card alone reaches it, the password alone does not.
+  const again = new Visitor();
+  t.truthy(codeOf(await place.byCard(again, await place.begin(again, 'hoch'), { card: 'hans' })));
+  const without = new Visitor();
+  const asked = await without.submit(
+    await place.begin(without, 'hoch'),
+    { identifier: email, password: PASSWORD },
+    atHome(place.town),
+  );
+  t.is(codeOf(asked), null);
+  const card = await place.byCard(without, asked, { card: 'hans' });
+  t.truthy(codeOf(card), card.text);
 });

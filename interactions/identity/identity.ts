@@ -1,6 +1,7 @@
 import * as accounts from '../../accounts/accounts.ts';
 import { parseEmail } from '../../accounts/email.ts';
 import * as identities from '../../accounts/identities.ts';
+import type { Form } from '../form.ts';
 import { form, submit } from '../form.view.ts';
 import { html } from '../html.ts';
 import { inLanguage } from '../language.ts';
@@ -20,7 +21,7 @@ const withoutIdentity = (progress: Progress): Progress => {
 const back: Post = { fields: [], handle: async () => ({ go: 'on', apply: withoutIdentity }) };
 
 /** Opens an account that this identity signs in to. */
-const register = async (visit: Visit): Promise<Outcome> => {
+const register = async (visit: Visit, sent: Form): Promise<Outcome> => {
   const { identity, draft } = visit.progress;
   if (identity === undefined || identity.proof.source === 'staff') return { go: 'on' };
   const email = draft?.contact === 'email' && draft.emailProven === true ? parseEmail(draft.email) : undefined;
@@ -35,7 +36,11 @@ const register = async (visit: Visit): Promise<Outcome> => {
       const { account, kennung } = registered;
       return {
         go: 'on',
-        apply: () => ({ ...withIdentity(visit, { path: 'sign-in' }, account, identity.proof), welcome: { kennung } }),
+        apply: () => ({
+          ...withIdentity(visit, { path: 'sign-in' }, account, identity.proof),
+          welcome: { kennung },
+          capable: sent.text('capable') === 'yes',
+        }),
       };
     }
     case 'email-taken':
@@ -51,8 +56,8 @@ const register = async (visit: Visit): Promise<Outcome> => {
 };
 
 /** A service that writes to its citizens needs an address first; otherwise nothing is missing. */
-const open = async (visit: Visit): Promise<Outcome> => {
-  if (!visit.needs.needsEmail) return register(visit);
+const open = async (visit: Visit, sent: Form): Promise<Outcome> => {
+  if (!visit.needs.needsEmail) return register(visit, sent);
   return {
     go: 'on',
     apply: (progress) =>
@@ -71,10 +76,11 @@ const unknownView = (visit: Visit): string => {
   return stepPage(visit, {
     title: t.title[source],
     back: true,
+    scripts: ['page.js', 'passkey.js'],
     body: html`${
       source !== 'staff' &&
       html`<section class="ss-choice"><h2 class="kern-heading-small">${t.openTitle}</h2>
-      <p class="kern-body">${t.openText}</p>${form(visit, 'open-account', submit(t.open))}</section>`
+      <p class="kern-body">${t.openText}</p>${form(visit, 'open-account', html`<input type="hidden" name="capable">${submit(t.open)}`)}</section>`
     }
     <section class="ss-choice"><h2 class="kern-heading-small">${t.linkTitle}</h2>
       <p class="kern-body">${t.linkText}</p>${form(visit, 'link-account', submit(t.link, 'secondary'))}</section>`,
@@ -85,7 +91,7 @@ const unknownView = (visit: Visit): string => {
 export const unknownStep: Step = {
   view: unknownView,
   posts: {
-    'open-account': { fields: [], handle: open },
+    'open-account': { fields: ['capable'], handle: open },
     'link-account': {
       fields: [],
       handle: async () => ({
@@ -105,10 +111,11 @@ export const openStep: Step = {
     return stepPage(visit, {
       title: t.openTitle,
       back: true,
-      body: html`<p class="kern-body">${t.openText}</p>${form(visit, 'open-account', submit(t.open))}`,
+      scripts: ['page.js', 'passkey.js'],
+      body: html`<p class="kern-body">${t.openText}</p>${form(visit, 'open-account', html`<input type="hidden" name="capable">${submit(t.open)}`)}`,
     });
   },
-  posts: { 'open-account': { fields: [], handle: register }, back },
+  posts: { 'open-account': { fields: ['capable'], handle: register }, back },
 };
 
 /** Whether the account was proven just now, by the strongest factor that it has. */

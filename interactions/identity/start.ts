@@ -6,6 +6,15 @@ import * as exchanges from './exchanges.ts';
 import type { SourceName } from './sources.ts';
 import { bundIdReadsFor, cardQuestionFor } from './sources.ts';
 
+/** The administration is signed in to by passkeys alone: another provider's word would be a way around them. */
+const ADMINISTRATION = 'verwaltung';
+
+/** Whether a source may be used here: citizens' at citizens' services, the staff's at services for staff. */
+export const isOffered = ({ registration }: Visit, source: SourceName): boolean =>
+  source === 'upstream'
+    ? registration.staff === true && registration.clientId !== ADMINISTRATION
+    : registration.staff !== true;
+
 const unavailable = (): Outcome => faulty([{ code: 'identity', identity: 'unavailable' }]);
 
 const away = (source: SourceName, id: string, door?: string): Outcome => ({
@@ -58,7 +67,7 @@ const upstream = async (visit: Visit): Promise<Outcome> => {
 
 /** The forms that lead to a source; every page that offers sources has them. */
 export const sourcePosts: Readonly<Record<SourceName, Post>> = {
-  eid: { fields: [], handle: eid },
-  bundid: { fields: [], handle: bundid },
-  upstream: { fields: [], handle: upstream },
+  eid: { fields: [], handle: async (visit) => (isOffered(visit, 'eid') ? eid(visit) : unavailable()) },
+  bundid: { fields: [], handle: async (visit) => (isOffered(visit, 'bundid') ? bundid(visit) : unavailable()) },
+  upstream: { fields: [], handle: async (visit) => (isOffered(visit, 'upstream') ? upstream(visit) : unavailable()) },
 };

@@ -1,5 +1,6 @@
 import * as codes from './codes.ts';
 import * as email from './email.ts';
+import * as identities from './identities.ts';
 import type { KontoPage } from './konto.ts';
 import * as language from './language.ts';
 import * as log from './log.ts';
@@ -17,6 +18,7 @@ export const KONTO_PAGES: Readonly<Record<string, KontoPage>> = {
   passwort: password.page,
   app: totp.page,
   ersatzcodes: codes.page,
+  ausweise: identities.page,
   sitzungen: sessions.page,
   email: email.page,
   sprache: language.page,

@@ -33,7 +33,7 @@ export const view = (visit: Visit, attributes: readonly TypedAttribute[]): strin
       ({ claim, purpose }) =>
         html`<li><strong>${inLanguage(CLAIM_CATALOGUE[claim]?.label ?? { de: claim }, visit.shell.language)}</strong> – ${t.why(inLanguage(purpose, visit.shell.language))}</li>`,
     )}</ul>
-    ${sourceButtons(visit, { title: visit.t.identity.buttons.proof, staff: false })}
+    ${sourceButtons(visit, visit.t.identity.buttons.proof)}
     ${form(visit, 'details', html`${attributes.map((name) => input(visit, name))}${submit(t.submit)}`)}
     <p class="kern-body kern-body--small kern-body--muted">${t.stored}</p>`,
   });

@@ -16,7 +16,7 @@ const view = (visit: Visit): string => {
     <h2 class="kern-heading-small">${t.how}</h2>
     <ul class="kern-body ss-bullets"><li>${t.factors} <a class="kern-link" href="/konto">${t.toKonto}</a></li><li>${t.eid}</li><li>${t.office}</li></ul>
     ${officeAddress(visit.shell)}
-    ${sourceButtons(visit, { title: visit.t.identity.buttons.signIn, staff: false })}
+    ${sourceButtons(visit, visit.t.identity.buttons.signIn)}
     <div class="ss-row">
       ${form(visit, 'back-to-service', submit(t.back, 'primary', false))}
       ${form(visit, 'other-account', submit(visit.t.signInMore.otherAccount, 'tertiary', false))}

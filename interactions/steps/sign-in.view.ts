@@ -16,7 +16,8 @@ const staffView = (visit: Visit): string => {
     scripts: ['page.js', 'passkey.js'],
     body: html`<p class="kern-body">${staff.lead}</p>
     ${ceremonyForm(visit, { purpose: 'sign-in', action: 'passkey', label: t.passkey, aborted: t.passkeyAborted, kind: 'primary' })}
-    <p class="kern-body kern-body--muted" data-without-passkey>${staff.without}</p>`,
+    <p class="kern-body kern-body--muted" data-without-passkey>${staff.without}</p>
+    ${sourceButtons(visit, visit.t.identity.buttons.upstream)}`,
   });
 };
 
@@ -68,7 +69,7 @@ const first = (visit: Visit): string => {
       ${submit(t.submit)}`,
     )}
     ${passkeyButton(visit, html`<p class="ss-or"><span>${t.or}</span></p>`)}
-    ${sourceButtons(visit, { title: visit.t.identity.buttons.signIn, staff: true })}
+    ${sourceButtons(visit, visit.t.identity.buttons.signIn)}
     <div class="ss-row">
       ${form(visit, 'forgotten', submit(more.forgotten, 'tertiary', false))}
       ${form(visit, 'other-ways', submit(more.otherWays, 'tertiary', false))}
@@ -103,7 +104,7 @@ const again = (visit: Visit, name: string): string => {
       )
     }
     ${(visit.has?.passkeys ?? 0) > 0 && passkeyButton(visit)}
-    ${!passkeyOnly && (visit.has?.eid === true || visit.has?.bundid === true) && sourceButtons(visit, { title: visit.t.identity.buttons.signIn, staff: false })}
+    ${!passkeyOnly && (visit.has?.eid === true || visit.has?.bundid === true) && sourceButtons(visit, visit.t.identity.buttons.signIn)}
     <div class="ss-row">
       ${visit.optional && form(visit, 'skip', submit(t.skip, 'tertiary', false))}
       ${form(visit, 'other-account', submit(t.otherAccount, 'tertiary', false))}

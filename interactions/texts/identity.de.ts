@@ -69,10 +69,23 @@ export const identityDe = {
     keepOther: 'Das andere Konto behalten, dieses schließen',
     leave: 'Beide behalten',
   },
+  konto: {
+    title: 'Ausweise und BundID',
+    lead: 'Damit können Sie sich bei diesem Konto anmelden.',
+    none: 'Mit diesem Konto ist kein Ausweis und keine BundID verknüpft.',
+    linked: 'Verknüpft',
+    how: 'Zum Verknüpfen wählen Sie bei der Anmeldung den Ausweis oder die BundID und danach „Mit meinem Konto verknüpfen“.',
+    retired: (day: string) => `durch eine neue Karte ersetzt am ${day}`,
+    names: { eid: 'Online-Ausweis', bundid: 'BundID', staff: 'Anmeldung für Beschäftigte' },
+    remove: 'Verknüpfung aufheben',
+    removeHint: 'Danach können Sie sich damit nicht mehr bei diesem Konto anmelden.',
+  },
   mail: {
     subject: 'An Ihrem Konto beim Stadtschlüssel wurde etwas geändert',
     linked: (town: string) =>
       `Guten Tag,\n\nmit Ihrem Konto wurde gerade ein Ausweis oder eine BundID verknüpft. Damit kann man sich künftig anmelden.\n\nWaren Sie das nicht? Dann wenden Sie sich bitte sofort an uns.\n\n${town}\n`,
+    unlinked: (town: string) =>
+      `Guten Tag,\n\nvon Ihrem Konto wurde gerade ein Ausweis oder eine BundID gelöst. Damit kann man sich nicht mehr anmelden.\n\nWaren Sie das nicht? Dann wenden Sie sich bitte sofort an uns.\n\n${town}\n`,
     closed: (town: string) =>
       `Guten Tag,\n\nvon Ihren Konten wurde gerade eines geschlossen. Der Ausweis gehört jetzt zu dem anderen.\n\nWaren Sie das nicht? Dann wenden Sie sich bitte sofort an uns.\n\n${town}\n`,
   },
@@ -102,6 +115,8 @@ export const identityDe = {
     'not-fresh':
       'Zum Verknüpfen müssen Sie sich gerade eben angemeldet haben. Bitte melden Sie sich ab und noch einmal an.',
     'stronger-factor': 'Zum Verknüpfen melden Sie sich bitte mit Ihrem Passkey an.',
+    'last-way-in':
+      'Das ist der letzte Weg, sich bei diesem Konto anzumelden. Fügen Sie zuerst einen Passkey oder ein Passwort hinzu.',
     'wrong-kind':
       'Ausweise gehören zu Konten von Bürgerinnen und Bürgern, die Anmeldung für Beschäftigte zu deren dienstlichen Konten. Beides lässt sich nicht mischen.',
     taken: 'Dieser Ausweis gehört inzwischen zu einem Konto. Bitte melden Sie sich damit an.',

@@ -70,10 +70,23 @@ export const identityEn: typeof identityDe = {
     keepOther: 'Keep the other account, close this one',
     leave: 'Keep both',
   },
+  konto: {
+    title: 'IDs and BundID',
+    lead: 'You can sign in to this account with these.',
+    none: 'No ID and no BundID is linked to this account.',
+    linked: 'Linked',
+    how: 'To link one, choose the ID or BundID when you sign in, and then “Link it to my account”.',
+    retired: (day: string) => `replaced by a new card on ${day}`,
+    names: { eid: 'Online ID card', bundid: 'BundID', staff: 'Sign-in for staff' },
+    remove: 'Unlink',
+    removeHint: 'After this you can no longer sign in to this account with it.',
+  },
   mail: {
     subject: 'Something was changed in your Stadtschlüssel account',
     linked: (town: string) =>
       `Hello,\n\nan ID card or BundID was just linked to your account. It can now be used to sign in.\n\nWas it not you? Then please contact us at once.\n\n${town}\n`,
+    unlinked: (town: string) =>
+      `Hello,\n\nan ID card or BundID was just unlinked from your account. It can no longer be used to sign in.\n\nWas it not you? Then please contact us at once.\n\n${town}\n`,
     closed: (town: string) =>
       `Hello,\n\none of your accounts was just closed. The ID now belongs to the other one.\n\nWas it not you? Then please contact us at once.\n\n${town}\n`,
   },
@@ -98,6 +111,7 @@ export const identityEn: typeof identityDe = {
       'Another card is linked to this account already. If this is your new card, please show it once more; name and date of birth are then compared.',
     'not-fresh': 'To link it you must have signed in just now. Please sign out and sign in again.',
     'stronger-factor': 'To link it, please sign in with your passkey.',
+    'last-way-in': 'This is the last way to sign in to this account. Add a passkey or a password first.',
     'wrong-kind':
       'IDs belong to accounts of citizens, the sign-in for staff to their accounts at work. The two cannot be mixed.',
     taken: 'This ID belongs to an account by now. Please sign in with it.',

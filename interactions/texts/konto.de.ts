@@ -116,6 +116,8 @@ export const kontoDe = {
       'passkey-removed': 'Passkey entfernt',
       'password-changed': 'Passwort geändert',
       'totp-enrolled': 'App für Codes eingerichtet',
+      'identity-linked': 'Ausweis oder BundID verknüpft',
+      'identity-unlinked': 'Ausweis oder BundID gelöst',
       'totp-removed': 'App für Codes entfernt',
       'backup-codes-created': 'Neue Ersatzcodes erstellt',
       'backup-code-spent': 'Ersatzcode benutzt',
@@ -127,6 +129,8 @@ export const kontoDe = {
       'consent-recorded': 'Einwilligung geändert',
     } as Readonly<Record<string, string>>,
     methods: {
+      eid: 'Online-Ausweis',
+      bundid: 'BundID',
       password: 'Passwort',
       passkey: 'Passkey',
       totp: 'App',

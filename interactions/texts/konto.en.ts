@@ -116,6 +116,8 @@ export const kontoEn: typeof kontoDe = {
       'passkey-removed': 'Passkey removed',
       'password-changed': 'Password changed',
       'totp-enrolled': 'Authenticator app set up',
+      'identity-linked': 'ID or BundID linked',
+      'identity-unlinked': 'ID or BundID unlinked',
       'totp-removed': 'Authenticator app removed',
       'backup-codes-created': 'New backup codes made',
       'backup-code-spent': 'Backup code used',

@@ -13,7 +13,7 @@ import { type Answer, forms, type Visitor } from './visitor.ts';
 const SECRET = 'a-secret-of-the-tests';
 const use = (claim: string) => ({ claim, required: true, purpose: { de: 'Prüfung' }, legalBasis: { de: 'Satzung' } });
 
-const service = (clientId: string, claims: string[]): Registration => ({
+const service = (clientId: string, claims: string[], more: Partial<Registration> = {}): Registration => ({
   clientId,
   organisation: 'stadt',
   name: { de: clientId },
@@ -27,6 +27,7 @@ const service = (clientId: string, claims: string[]): Registration => ({
   needsEmail: false,
   corsOrigins: [],
   contacts: ['technik@stadt.example'],
+  ...more,
 });
 
 const certificateOf = (origin: string): Promise<Uint8Array> =>
@@ -43,6 +44,7 @@ export const startIdentityTown = async (options: { host?: string } = {}) => {
   const stack = new AsyncDisposableStack();
   let clientUrl = '';
   let bundIdPort = 0;
+  let staffIssuer = '';
   const town: RunningTown = await startTown({
     ...options,
     // Gütersloh's, whose citizens the specimen cards are.
@@ -50,6 +52,8 @@ export const startIdentityTown = async (options: { host?: string } = {}) => {
     registrations: [
       service('erwachsene', ['age_over_18', 'resident']),
       service('antrag', ['given_name', 'family_name', 'birthdate']),
+      service('hoch', [], { minAcr: 'http://eidas.europa.eu/LoA/high' }),
+      service('dienststelle', [], { staff: true }),
     ],
     sources: async (issuer) => {
       const tlsHashes = [certificateHash(await certificateOf(issuer))];
@@ -77,6 +81,7 @@ export const startIdentityTown = async (options: { host?: string } = {}) => {
         redirectUri: `${origin}/upstream/callback`,
       });
       stack.defer(staff.close);
+      staffIssuer = staff.issuer;
       return {
         eid: { ...eid.settings, client: new URL(eid.clientUrl) },
         bundid: {
@@ -128,6 +133,7 @@ export const startIdentityTown = async (options: { host?: string } = {}) => {
     begin,
     tcTokenOf,
     clientUrl: () => clientUrl,
+    staffIssuer: () => staffIssuer,
     /** Presses the button of the Online-Ausweis and uses a card: the address that the browser is led back to. */
     async readCard(
       visitor: Visitor,
@@ -136,7 +142,10 @@ export const startIdentityTown = async (options: { host?: string } = {}) => {
     ): Promise<{ back: string; away: Answer; asked: string }> {
       const away = await visitor.submitTo(page, 'eid');
       const used = await useCard(clientUrl, tcTokenOf(away), { card: 'erika', pin: '123456', how: 'send', ...choice });
-      if (used.back === undefined) throw new Error(`no way back:\n${used.page}`);
+      if (used.back === undefined) {
+        const logged = town.logged.filter((line) => line.includes('"source"')).slice(-3);
+        throw new Error(`no way back: ${/<main>.*/s.exec(used.page)?.[0]}\n${logged.join('')}`);
+      }
       return { back: used.back, away, asked: used.page };
     },
     /** Signs in by card and comes back. */
