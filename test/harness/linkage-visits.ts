@@ -1,4 +1,5 @@
 /** Independent visits of many citizens to two organisations, with everything that these get to see. */
+import { randomInt } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import * as accounts from '../../accounts/accounts.ts';
 import { hashNew } from '../../accounts/passwords.ts';
@@ -7,7 +8,7 @@ import { createHashing } from '../../adapters/hashing.ts';
 import type { Received } from './linkage.ts';
 import { atHome, basic, obtainCode, pkce, post, redeem } from './relying-party.ts';
 import { type RunningTown, type ServiceName, TEST_TOWN } from './town.ts';
-import { type Answer, forms, Visitor } from './visitor.ts';
+import { type Answer, forms, type Send, Visitor } from './visitor.ts';
 
 const PASSWORD = 'viele Leute gehen in die Stadt';
 const AT_ONCE = 4;
@@ -41,10 +42,19 @@ const timed = async <T>(place: string, into: Record<string, string | number>, wo
   return result;
 };
 
+/** A browser at a network address of its own: the limits on each address are another test's business. */
+class Elsewhere extends Visitor {
+  readonly #address = [10, randomInt(256), randomInt(256), randomInt(256)].join('.');
+
+  override send(to: string | URL, what: Send = {}): Promise<Answer> {
+    return super.send(to, { ...what, headers: { ...what.headers, 'x-forwarded-for': this.#address } });
+  }
+}
+
 /** One visit from a browser of its own: sign-in, tokens, userinfo, introspection, sign-out with its logout token. */
 const visit = async (town: RunningTown, name: ServiceName, identifier: string): Promise<Received> => {
   const received: Record<string, string | number> = {};
-  const visitor = new Visitor();
+  const visitor = new Elsewhere();
   const proof = pkce();
   const state = pkce().verifier;
   const code = await obtainCode(
