@@ -31,7 +31,7 @@ export const request = (ctx: Context, account: AccountId, mail: (due: Date) => M
     const due = new Date(tx.now().getTime() + REGRET_DAYS * DAY_MILLISECONDS);
     const [row] = await tx
       .db('accounts')
-      .where({ id: account, status: 'active' })
+      .where({ id: account, status: 'active', kind: 'citizen' })
       .forUpdate()
       .select('deletion_due_at');
     if (row === undefined) return { outcome: 'unknown' };

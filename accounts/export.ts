@@ -44,7 +44,7 @@ export type Export = {
       readonly legal_basis: Text;
     }[];
   }[];
-  /** Rows of the means of signing in, and of letters, by table; secrets and hashes left out. */
+  /** Rows of the means of signing in, of letters and recoveries, by table; secrets and hashes left out. */
   readonly sign_in_means: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
   readonly activities: readonly { readonly at: string; readonly event: string; readonly detail: object }[];
   readonly record: readonly {
@@ -65,10 +65,15 @@ const MEANS: Readonly<Record<string, readonly string[]>> = {
   backup_codes: ['used_at'],
   identities: ['source', 'linked_at', 'last_used_at', 'retired_at'],
   letters: ['created_at', 'printed_at'],
+  letter_codes: ['purpose', 'valid_from', 'expires_at', 'used_at'],
+  recoveries: ['number', 'status', 'reason', 'evidence', 'opened_at', 'waits_until', 'approved_at', 'ended_at'],
 };
 
-/** Tables that hang on an account and are exported otherwise: opened, or as what the citizen knows them by. */
-export const EXPORTED_OTHERWISE: ReadonlySet<string> = new Set(['attributes', 'consents']);
+/**
+ * Tables that hang on an account and are exported otherwise, opened; `staff` is about an employment and belongs to the
+ * employee's file.
+ */
+export const EXPORTED_OTHERWISE: ReadonlySet<string> = new Set(['attributes', 'consents', 'staff']);
 export const EXPORTED_TABLES: ReadonlySet<string> = new Set(Object.keys(MEANS));
 
 const day = (at: Date): string => at.toISOString().slice(0, 10);

@@ -11,6 +11,10 @@ import type { Shelf } from './oidc-shelf-redis.ts';
 import { type AccountReader, type FleetingStore, HAS_GRANT, kindOf, type OidcStore, spent } from './oidc-store.ts';
 import { createWrites } from './oidc-writes.ts';
 
+const HOUR_SECONDS = 3600;
+const DAY_SECONDS = 24 * HOUR_SECONDS;
+/** What lives longer is still there when somebody gets hold of a backup. */
+const LASTS_SECONDS = 6 * HOUR_SECONDS;
 /** For artifacts without an end (initial access tokens), and for the absurd ones of hostile clients. */
 const LONGEST_SECONDS = 100 * 365 * 86_400;
 
@@ -48,6 +52,17 @@ export const createPostgresStore = (
   const expiry = (seconds: number | undefined): Date => {
     const known = seconds === undefined || Number.isNaN(seconds) ? LONGEST_SECONDS : seconds;
     return new Date(now().getTime() + Math.min(known, LONGEST_SECONDS) * 1000);
+  };
+  /**
+   * The end of what lasts stands in its row no finer than an hour, of what lasts for weeks no finer than a day: a service
+   * knows the second in which it got a token, and two such times beside one account would tie two pseudonyms together.
+   * The exact end is in the sealed payload (`exp`), and oidc-provider keeps to it.
+   */
+  const coarseExpiry = (seconds: number | undefined): Date => {
+    const exact = expiry(seconds);
+    if (seconds === undefined || !(seconds > LASTS_SECONDS)) return exact;
+    const grain = seconds > DAY_SECONDS ? DAY_SECONDS : HOUR_SECONDS;
+    return new Date(Math.ceil(exact.getTime() / (grain * 1000)) * grain * 1000);
   };
 
   /** Work inside the request; outside of one, each call is a request of its own. */
@@ -110,7 +125,11 @@ export const createPostgresStore = (
           const rest: Partial<Insert> = { grantId: grant, sessionUid: session, userCode: code };
           const version = known?.version ?? null;
           scope.batch.inserts.push(
-            writes.insert(model, table, artifact, payload, { ...rest, base: version, expiresAt: expiry(seconds) }),
+            writes.insert(model, table, artifact, payload, {
+              ...rest,
+              base: version,
+              expiresAt: coarseExpiry(seconds),
+            }),
           );
           if (grant !== null) scope.batch.grant = grant;
           const uid = payload.sessionUid === undefined ? undefined : handle('Session:uid', payload.sessionUid);
@@ -163,7 +182,7 @@ export const createPostgresStore = (
           : (JSON.parse(keys.openShared('oidc:Grant', grant, sealed)) as AdapterPayload);
       }),
     upsert: (id, payload, seconds) =>
-      atOnce((scope) => revocations.saveGrant(scope, handle('Grant', id), payload, expiry(seconds))),
+      atOnce((scope) => revocations.saveGrant(scope, handle('Grant', id), payload, coarseExpiry(seconds))),
     destroy: (id) => atOnce((scope) => revocations.destroyGrant(scope, handle('Grant', id))),
   };
 

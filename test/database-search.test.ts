@@ -1,8 +1,7 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import path from 'node:path';
 import test from 'ava';
 import { type Cluster, startCluster } from './harness/cluster.ts';
 import { redeem, userinfo } from './harness/relying-party.ts';
+import { searchFiles } from './harness/search.ts';
 import { type RunningTown, startTown } from './harness/town.ts';
 import { registerAt } from './harness/walk-in.ts';
 
@@ -27,53 +26,10 @@ test.after.always(async () => {
   await cluster?.end();
 });
 
-/** All ways in which a text may lie on disk: as it is, in either case, base64 at each of three offsets, hex. */
-const forms = (text: string): Map<string, Buffer> => {
-  const found = new Map<string, Buffer>();
-  for (const variant of new Set([text, text.toLowerCase(), text.toUpperCase(), text.normalize('NFD')])) {
-    for (const encoding of ['utf8', 'latin1', 'utf16le'] as const) {
-      const bytes = Buffer.from(variant, encoding);
-      found.set(`${variant} ${encoding}`, bytes);
-      found.set(`${variant} ${encoding} hex`, Buffer.from(bytes.toString('hex')));
-      found.set(`${variant} ${encoding} HEX`, Buffer.from(bytes.toString('hex').toUpperCase()));
-      for (const offset of [0, 1, 2]) {
-        // The characters at both ends depend on the neighbouring bytes.
-        const base64 = Buffer.concat([Buffer.alloc(offset), bytes])
-          .toString('base64')
-          .replaceAll('=', '');
-        const core = base64.slice(
-          offset === 0 ? 0 : offset + 1,
-          bytes.length % 3 === 0 && offset === 0 ? undefined : -2,
-        );
-        if (core.length < 8) continue;
-        found.set(`${variant} ${encoding} base64 +${offset}`, Buffer.from(core));
-        found.set(
-          `${variant} ${encoding} base64url +${offset}`,
-          Buffer.from(core.replaceAll('+', '-').replaceAll('/', '_')),
-        );
-      }
-    }
-  }
-  return found;
-};
-
-const filesIn = (folder: string): string[] =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .map((name) => path.join(folder, name))
-    .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
-
 /** Where one of the texts lies in the data directory, write-ahead log included. */
 const search = async (texts: readonly string[]): Promise<string[]> => {
   await town.database.pool.query('CHECKPOINT');
-  const wanted = texts.flatMap((text) => [...forms(text)]);
-  const hits: string[] = [];
-  for (const file of filesIn(cluster.directory)) {
-    const content = readFileSync(file);
-    for (const [name, bytes] of wanted) {
-      if (content.includes(bytes)) hits.push(`${name} in ${path.relative(cluster.directory, file)}`);
-    }
-  }
-  return hits;
+  return searchFiles(cluster.directory, texts);
 };
 
 test.serial(
