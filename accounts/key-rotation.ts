@@ -26,6 +26,7 @@ const SHARED: readonly (readonly [table: string, column: string])[] = [
   ['logout_notices', 'sealed'],
   ['security_events', 'sealed'],
   ['email_codes', 'email_sealed'],
+  ['sessions', 'device_sealed'],
 ];
 
 const versionOf = (column: string): string =>

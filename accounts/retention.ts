@@ -82,7 +82,7 @@ export const RETENTION: Readonly<Record<string, Rule>> = {
       de: 'Mit welchem Browser und welchem System Sie angemeldet sind, ohne Versionen',
       en: 'With which browser and system you are signed in, without versions',
     },
-    kept: { de: 'ein Tag nach der letzten Nutzung', en: 'a day after the last use' },
+    kept: { de: 'höchstens zwei Tage nach der letzten Nutzung', en: 'at most two days after the last use' },
     enforce: older('sessions', 'used_at', SESSION_DAYS),
   },
   devices: {

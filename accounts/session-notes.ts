@@ -1,5 +1,5 @@
+import { startOfDay } from './coarse-time.ts';
 import type { Context } from './context.ts';
-import { sealOf } from './data-key.ts';
 import type { AccountId } from './ids.ts';
 
 /** A session as its citizen sees it. */
@@ -12,7 +12,8 @@ export type SessionNote = {
 
 /** The last use is noted at most this often. */
 const TOUCH_SECONDS = 30;
-const COLUMN = 'sessions.device';
+/** What device and times are sealed for; by the shared key, as they are read before the account is. */
+const SESSION_NOTE_PURPOSE = 'session note';
 
 const handle = (ctx: Context, uid: string): Buffer => ctx.keys.index('session', uid);
 
@@ -41,22 +42,43 @@ export const coarseDevice = (userAgent: string | undefined): string => {
   return [name(BROWSERS), name(SYSTEMS)].filter(Boolean).join(', ');
 };
 
+type Noted = { readonly device: string; readonly startedAt: number; readonly usedAt: number };
+
+const sealed = (ctx: Context, uid: Buffer, noted: Noted): Buffer =>
+  ctx.keys.sealShared(SESSION_NOTE_PURPOSE, uid, JSON.stringify(noted));
+
+const opened = (ctx: Context, row: { uid: Buffer; device_sealed: Buffer }): Noted =>
+  JSON.parse(ctx.keys.openShared(SESSION_NOTE_PURPOSE, row.uid, row.device_sealed));
+
+/** In the row only the day after the last use: its minute beside the account would lead to the visit. */
+const dayAfter = (at: Date): Date => startOfDay(new Date(at.getTime() + 24 * 3600 * 1000));
+
+const rowOf = async (ctx: Context, uid: Buffer): Promise<{ uid: Buffer; device_sealed: Buffer } | undefined> => {
+  const [row] = await ctx.db('sessions').where({ uid }).select('uid', 'device_sealed');
+  return row;
+};
+
 /** Notes a session that was signed in to. Once more for the same session only renews the last use. */
 export const begin = async (
   ctx: Context,
   session: { uid: string; account: AccountId; device: string },
 ): Promise<void> => {
-  const seal = await sealOf(ctx, session.account);
-  if (seal === undefined) return;
   const now = ctx.now();
+  const uid = handle(ctx, session.uid);
+  const before = await rowOf(ctx, uid);
+  const noted = {
+    device: session.device,
+    startedAt: before === undefined ? now.getTime() : opened(ctx, before).startedAt,
+    usedAt: now.getTime(),
+  };
   await ctx
     .db('sessions')
     .insert({
-      uid: handle(ctx, session.uid),
+      uid,
       account_id: session.account,
-      device_sealed: seal.seal(COLUMN, session.device),
-      started_at: now,
-      used_at: now,
+      device_sealed: sealed(ctx, uid, noted),
+      started_at: startOfDay(now),
+      used_at: dayAfter(now),
     })
     .onConflict('uid')
     .merge(['account_id', 'device_sealed', 'used_at']);
@@ -64,20 +86,25 @@ export const begin = async (
 
 /** When a session was last used; undefined for one that is not noted. */
 export const lastUse = async (ctx: Context, uid: string): Promise<Date | undefined> => {
-  const [row] = await ctx
-    .db('sessions')
-    .where({ uid: handle(ctx, uid) })
-    .select('used_at');
-  return row?.used_at;
+  const row = await rowOf(ctx, handle(ctx, uid));
+  return row && new Date(opened(ctx, row).usedAt);
 };
 
 /** Notes that a session was used, now or at the given time; never takes a later use back. */
 export const touch = async (ctx: Context, uid: string, at: Date = ctx.now()): Promise<void> => {
-  await ctx
-    .db('sessions')
-    .where({ uid: handle(ctx, uid) })
-    .where('used_at', '<', new Date(at.getTime() - TOUCH_SECONDS * 1000))
-    .update({ used_at: at });
+  const id = handle(ctx, uid);
+  for (;;) {
+    const row = await rowOf(ctx, id);
+    if (row === undefined) return;
+    const noted = opened(ctx, row);
+    if (noted.usedAt >= at.getTime() - TOUCH_SECONDS * 1000) return;
+    // The condition keeps what a parallel request noted; it is looked at again.
+    const renewed = await ctx
+      .db('sessions')
+      .where({ uid: id, device_sealed: row.device_sealed })
+      .update({ device_sealed: sealed(ctx, id, { ...noted, usedAt: at.getTime() }), used_at: dayAfter(at) });
+    if (renewed > 0) return;
+  }
 };
 
 /** What is noted about the sessions of an account, by uid. */
@@ -86,22 +113,14 @@ export const notes = async (
   account: AccountId,
   uids: readonly string[],
 ): Promise<ReadonlyMap<string, SessionNote>> => {
-  const seal = await sealOf(ctx, account);
-  if (seal === undefined) return new Map();
-  const rows = await ctx
-    .db('sessions')
-    .where({ account_id: account })
-    .select('uid', 'device_sealed', 'started_at', 'used_at');
+  const rows = await ctx.db('sessions').where({ account_id: account }).select('uid', 'device_sealed');
   const byHandle = new Map(rows.map((row) => [row.uid.toString('hex'), row]));
   const found = new Map<string, SessionNote>();
   for (const uid of uids) {
     const row = byHandle.get(handle(ctx, uid).toString('hex'));
     if (row === undefined) continue;
-    found.set(uid, {
-      device: seal.open(COLUMN, row.device_sealed),
-      startedAt: row.started_at,
-      usedAt: row.used_at,
-    });
+    const { device, startedAt, usedAt } = opened(ctx, row);
+    found.set(uid, { device, startedAt: new Date(startedAt), usedAt: new Date(usedAt) });
   }
   return found;
 };

@@ -1,6 +1,7 @@
 import { generateSecret, generateURI, verifySync } from 'otplib';
 import * as attempts from './attempts.ts';
 import * as audit from './audit.ts';
+import { startOfDay } from './coarse-time.ts';
 import { type Context, inTransaction } from './context.ts';
 import { sealOf } from './data-key.ts';
 import type { AccountId } from './ids.ts';
@@ -71,7 +72,7 @@ export const check = async (ctx: Context, account: AccountId, code: string): Pro
             .db('totps')
             .where({ account_id: account })
             .where('last_step', '<', step)
-            .update({ last_step: step, last_used_at: tx.now() })
+            .update({ last_step: step, last_used_at: startOfDay(tx.now()) })
             .returning([
               tx.db.raw(
                 `(weak AND NOT coalesce((SELECT proofed_at FROM accounts a WHERE a.id = account_id) >= created_at, false))

@@ -80,7 +80,8 @@ const EXPIRIES: Record<string, { table: string; seconds: number; make: (given: G
   },
   sessions: {
     table: 'sessions',
-    seconds: DAY,
+    // Dated by the day after the last use, which begins in fourteen hours.
+    seconds: DAY + 14 * 3600,
     make: async ({ ctx }) => sessions.begin(ctx, { uid: 'u', account: await register(ctx), device: 'Firefox' }),
   },
   devices: {
