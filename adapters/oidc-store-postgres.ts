@@ -2,7 +2,7 @@ import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import type { Pool } from 'pg';
 import type { Keys } from '../keys/keys.ts';
 import { createPostgresFleeting } from './fleeting-postgres.ts';
-import { type ArtifactTable, createReads } from './oidc-reads.ts';
+import { type ArtifactTable, copyOf, createReads } from './oidc-reads.ts';
 import { createReplayMarks } from './oidc-replay-marks.ts';
 import { type Insert, keyOf, RequestScope, requestScope } from './oidc-request-scope.ts';
 import { createRevocations } from './oidc-revocations.ts';
@@ -194,7 +194,7 @@ export const createPostgresStore = (
         const row = await reads.sessionById(scope, handle('Session', id));
         if (row === undefined) return undefined;
         // Parallel sign-ins leave a session with several ids: each sees its own.
-        return { ...structuredClone(reads.openSession(row).payload), jti: id };
+        return { ...copyOf(reads.openSession(row).payload), jti: id };
       }),
     findByUid: (uid) =>
       scoped(async (scope) => {

@@ -16,6 +16,7 @@ export type ServerSettings = {
   port: number;
   databaseUrl: string;
   redisUrl: string | undefined;
+  smtpUrl: string;
   ring: string;
   townFile: string;
 };
@@ -28,10 +29,10 @@ const ring = parseKeyRing(settings.ring);
 const loaded = loadTown(settings.townFile);
 if ('faults' in ring || 'faults' in loaded) throw new Error('the bench has made a faulty configuration');
 
-const log = createLog('warn');
+const log = createLog('error');
 const postgres = connect(settings.databaseUrl, { applicationName: 'bench', max: 10 });
 const hashing = createHashing({ processes: 1 });
-const mailer = createMailer('smtp://127.0.0.1:9', { name: 'Bench', address: 'bench@stadt.example' });
+const mailer = createMailer(settings.smtpUrl, { name: 'Bench', address: 'bench@stadt.example' });
 const app = await createApp({
   issuer: new URL(settings.issuer),
   trustedProxies: ['127.0.0.1/32'],

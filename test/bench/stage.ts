@@ -22,6 +22,7 @@ import { startPostgres } from '../../infra/sandbox/postgres.ts';
 import { newKeyRing, parseKeyRing } from '../../keys/key-ring.ts';
 import { createKeys } from '../../keys/keys.ts';
 import { SoftPasskey } from '../harness/authenticator.ts';
+import { startMailSink } from '../harness/mail-sink.ts';
 import type { BareSettings } from './bare.ts';
 import { type Child, confine, start } from './processes.ts';
 import type { ReferenceSettings } from './reference.ts';
@@ -188,12 +189,16 @@ export const openStage = async (redisUrl?: string): Promise<Stage> => {
     const secretOf = (clientId: string): string => secrets.get(clientId)?.reveal() ?? '';
     const shared = { host: HOST, origin: ISSUER, secretOf };
 
+    // Citizens are told of sign-ins from a browser that is new to them; a mail that cannot leave would be tried again.
+    const mail = await startMailSink();
+    undo.push(() => mail.close());
     const port = await freePort();
     const settings: ServerSettings = {
       issuer: ISSUER,
       port,
       databaseUrl: database.url,
       redisUrl,
+      smtpUrl: mail.url,
       ring: ringText,
       townFile: TOWN_FILE,
     };
