@@ -26,11 +26,16 @@ const referenceOf = (ctx: Context, account: AccountId, clientId: string): Buffer
 
 const column = (reference: Buffer): string => `consents.sealed ${reference.toString('base64')}`;
 
+/** Registrations are never changed in place, and every sign-on asks for the digest of one. */
+const digests = new WeakMap<Registration, string>();
+
 /**
  * Digest of what the consent page shows of a registration: service, organisation, each claim with its purpose and legal
  * basis. A changed redirect URI or contact does not ask the citizens again.
  */
 export const registrationDigest = (registration: Registration): string => {
+  const known = digests.get(registration);
+  if (known !== undefined) return known;
   const text = (value: Readonly<Record<string, string>>): [string, string][] =>
     Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
   const shown = [
@@ -39,7 +44,9 @@ export const registrationDigest = (registration: Registration): string => {
     text(registration.name),
     registration.claims.map((use) => [use.claim, text(use.purpose), text(use.legalBasis), use.required]),
   ];
-  return createHash('sha256').update(JSON.stringify(shown)).digest('base64url');
+  const digest = createHash('sha256').update(JSON.stringify(shown)).digest('base64url');
+  digests.set(registration, digest);
+  return digest;
 };
 
 const opened = (plain: string): Consent & { clientId: string } => JSON.parse(plain);
