@@ -127,16 +127,6 @@ export class SandboxFolder {
     return file;
   }
 
-  /** Backup codes of a test citizen, for the table. */
-  backupCodes(citizen: string): readonly string[] {
-    return this.#secrets.backupCodes?.[citizen] ?? [];
-  }
-
-  keepBackupCodes(citizen: string, codes: readonly string[]): void {
-    this.#secrets.backupCodes = { ...this.#secrets.backupCodes, [citizen]: [...codes] };
-    this.#save();
-  }
-
   close(): void {
     this.#lock?.close();
   }
