@@ -44,6 +44,8 @@ test.serial('register with the Online-Ausweis, and sign in again with it', async
   await byCard();
   await press(page, t9n.unknown.open);
   await press(page, de.kennung.submit('Fahrkarte'));
+  // Offered right away: with it the card is not needed every time.
+  await press(page, de.offerPasskey.later);
   await signedIn(page);
   const [first] = place.town.services.fahrkarte.signIns;
   await page.context().clearCookies();
@@ -76,6 +78,8 @@ test.serial('register with BundID, and sign in again with it', async (t) => {
   await byBundId('ELSTER-Zertifikat (Stufe 3)');
   await press(page, t9n.unknown.open);
   await press(page, de.kennung.submit('Fahrkarte'));
+  // Offered right away: with it the card is not needed every time.
+  await press(page, de.offerPasskey.later);
   await signedIn(page);
   await page.context().clearCookies();
   await byBundId('Benutzername und Passwort (Stufe 1)');
