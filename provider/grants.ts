@@ -1,4 +1,5 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { OWN_CLIENT } from '../accounts/assurance.ts';
 import { requestedClaims } from '../accounts/claims.ts';
 import * as consents from '../accounts/consents.ts';
 import type { Context } from '../accounts/context.ts';
@@ -39,7 +40,8 @@ export const loadExistingGrant =
       if (consents.isDue(consent, registration, requested)) return undefined;
     }
 
-    await available(() => consents.noteGiven(context(), account, registration, row));
+    // The citizen's own pages are no service that knows them.
+    if (clientId !== OWN_CLIENT) await available(() => consents.noteGiven(context(), account, registration, row));
     await available(() => noteUse(context(), account, row));
 
     const scopes = [...ctx.oidc.requestParamOIDCScopes];
