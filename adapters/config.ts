@@ -19,6 +19,8 @@ export type Config = {
   readonly hashing: { readonly memoryKiB: number; readonly passes: number };
   readonly smtpUrl: string;
   readonly townFile: string;
+  /** Sorted SHA-1 hashes of breached passwords. */
+  readonly breachedPasswordsFile?: string;
   /** CIDR ranges of the proxies whose forwarding headers are believed. */
   readonly trustedProxies: readonly string[];
   /** Where clients with certificates reach the token endpoint and its neighbours (RFC 8705 §5). */
@@ -85,6 +87,7 @@ export const readConfig = (
   const passes = readNumber('ARGON2_PASSES', env, { least: 2, most: 20, usual: 2 }, fault);
   const smtpUrl = readSmtpUrl(env['SMTP_URL'], fault);
   const townFile = readTownFile(env['TOWN_FILE'], files, fault);
+  const breachedPasswordsFile = readBreached(env['BREACHED_PASSWORDS_FILE'], files, fault);
   const trustedProxies = readProxies(env['TRUSTED_PROXIES'], fault);
   const mtlsOrigin = readMtlsOrigin(env['MTLS_ORIGIN'], issuer, fault);
   const keyRing = readKeyRing(env, parseKeyRing, files, fault);
@@ -120,6 +123,7 @@ export const readConfig = (
     hashing: Object.freeze({ memoryKiB, passes }),
     smtpUrl,
     townFile,
+    ...(breachedPasswordsFile !== undefined && { breachedPasswordsFile }),
     trustedProxies: Object.freeze(trustedProxies),
     ...(mtlsOrigin !== undefined && { mtlsOrigin }),
     keyRing,
@@ -286,6 +290,12 @@ const readTownFile = (value: string | undefined, files: ConfigFiles, fault: Faul
   const path = given(value);
   if (path === undefined) return fault('TOWN_FILE is missing: set the path of the town.yaml of your town.');
   return files.exists(path) ? path : fault(`TOWN_FILE: ${path} is not a file that can be read: correct the path.`);
+};
+
+const readBreached = (value: string | undefined, files: ConfigFiles, fault: Fault): string | undefined => {
+  const path = given(value);
+  if (path === undefined || files.exists(path)) return path;
+  return fault(`BREACHED_PASSWORDS_FILE: ${path} is not a file that can be read: correct the path, or leave it out.`);
 };
 
 const readProxies = (value: string | undefined, fault: Fault): string[] | undefined => {

@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import type { Context } from '../accounts/context.ts';
+import { type OpenBreachedList, openBreachedList } from '../adapters/breached.ts';
 import { checkpointFile, checkpointSyslog } from '../adapters/checkpoints.ts';
 import { readConfig } from '../adapters/config.ts';
 import { createHashing } from '../adapters/hashing.ts';
@@ -62,6 +63,14 @@ const health = createHealth({
   ...(redis && { checks: { redis: async () => ({ ok: (await redis.client.ping()) === 'PONG' }) } }),
 });
 const metrics = config.metrics && createMetrics({ context, pool: postgres.pool, hashing: hashing.stats, health, log });
+const openBreached = (path: string): OpenBreachedList => {
+  try {
+    return openBreachedList(path);
+  } catch (error) {
+    return refuseToStart([`BREACHED_PASSWORDS_FILE: ${(error as Error).message}`]);
+  }
+};
+const breached = config.breachedPasswordsFile === undefined ? undefined : openBreached(config.breachedPasswordsFile);
 const app = await createApp({
   issuer: config.issuer,
   trustedProxies: config.trustedProxies,
@@ -73,6 +82,7 @@ const app = await createApp({
   hashing,
   mailer,
   log,
+  ...(breached && { breached: breached.has }),
   ...(config.auditCheckpoints && {
     checkpoints:
       'file' in config.auditCheckpoints

@@ -106,6 +106,10 @@ const UNSAFE: Record<string, [Record<string, string>, RegExp]> = {
   'Redis without TLS': [{ REDIS_URL: 'redis://:geheim@redis.stadt.example' }, /REDIS_URL.*rediss/],
   'mail with switches': [{ SMTP_URL: 'smtp://u:geheim@mail.stadt.example?ignoreTLS=true' }, /switches/],
   'mail by web': [{ SMTP_URL: 'https://mail.stadt.example' }, /not a mail server/],
+  'list of breached passwords that is not there': [
+    { BREACHED_PASSWORDS_FILE: '/nowhere/list' },
+    /BREACHED_PASSWORDS_FILE: .* not a file/,
+  ],
   'town file that is not there': [{ TOWN_FILE: '/nowhere/town.yaml' }, /TOWN_FILE: .* not a file/],
   'proxy range of the world': [{ TRUSTED_PROXIES: '0.0.0.0/0' }, /too much of the internet/],
   'proxy range of the world, IPv6': [{ TRUSTED_PROXIES: '::/0' }, /too much of the internet/],
