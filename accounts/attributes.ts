@@ -45,6 +45,9 @@ const line = (value: unknown): string | undefined => {
   return text.length > 0 && text.length <= MAX_LINE && !/\p{Cc}|\p{Zl}|\p{Zp}/u.test(text) ? text : undefined;
 };
 
+/** Parses a given or family name; undefined if it is empty or no single line. */
+export const parseName = (value: unknown): string | undefined => line(value);
+
 /** Parses the fields of a form into a postal address; undefined if one that a letter needs is missing or malformed. */
 export const parsePostalAddress = (fields: {
   recipient?: unknown;
@@ -96,6 +99,14 @@ export const readProofed = async (ctx: Context, account: AccountId): Promise<Att
     rows.map(({ name, sealed }) => [name, JSON.parse(seal.open(attributeColumn(name), sealed))]),
   );
 };
+
+/** The names of what somebody else than the citizen vouches for. */
+export const proofedNames = async (ctx: Context, account: AccountId): Promise<ReadonlySet<string>> =>
+  new Set(
+    (await ctx.db('attributes').where({ account_id: account }).whereNot({ source: 'self' }).select('name')).map(
+      ({ name }) => name,
+    ),
+  );
 
 /**
  * Writes attributes without a transaction or audit row of its own: for use cases that bring both. What a citizen types

@@ -43,6 +43,8 @@ export type Visitor = {
 export type KontoOutcome =
   | { readonly go: 'page'; readonly flash?: KontoFlash; readonly to?: string }
   | { readonly go: 'json'; readonly body: object }
+  /** To be kept by the citizen, not shown. */
+  | { readonly go: 'file'; readonly file: string; readonly type: string; readonly body: string | Buffer }
   | { readonly go: 'error'; readonly error: PageError };
 
 export type KontoPost = {
@@ -188,6 +190,12 @@ export const createKonto = (deps: PageDeps, pages: Readonly<Record<string, Konto
       }
       const outcome = await post.handle(visitor, form);
       if (outcome.go === 'error') return sendError(ctx, visitor.shell, outcome.error);
+      if (outcome.go === 'file') {
+        ctx.set('Content-Disposition', `attachment; filename="${outcome.file}"`);
+        ctx.type = outcome.type;
+        ctx.body = outcome.body;
+        return;
+      }
       if (outcome.go === 'json') {
         ctx.type = 'application/json';
         ctx.body = outcome.body;

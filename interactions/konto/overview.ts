@@ -1,5 +1,6 @@
 import { type Html, html } from '../html.ts';
 import { languageFor, textsIn } from '../language.ts';
+import { datenTexts } from '../texts/daten.ts';
 import type { KontoPage, Visitor } from './konto.ts';
 import { kontoPage } from './page.view.ts';
 
@@ -8,6 +9,7 @@ const card = (path: string, title: string, text: string): Html =>
 
 const view = async (visitor: Visitor): Promise<string> => {
   const t = visitor.t.konto;
+  const data = datenTexts(visitor.shell.language);
   const { account, has, deps } = visitor;
   const running = await deps.sessions.list(account.id);
   return kontoPage(visitor, {
@@ -26,6 +28,7 @@ const view = async (visitor: Visitor): Promise<string> => {
       ${card('email', t.email.title, account.email ?? t.none)}
       ${card('sprache', t.language.title, textsIn(languageFor(account.language)).language)}
       ${card('protokoll', t.log.title, t.log.lead)}
+      ${card('daten', data.title, data.lead)}
     </ul>
     <div class="ss-actions">
       <a class="kern-btn kern-btn--secondary" href="/session/end"><span class="kern-label">${t.signOut}</span></a>

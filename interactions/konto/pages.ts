@@ -1,4 +1,5 @@
 import * as codes from './codes.ts';
+import * as daten from './daten.ts';
 import * as email from './email.ts';
 import * as identities from './identities.ts';
 import type { KontoPage } from './konto.ts';
@@ -23,4 +24,5 @@ export const KONTO_PAGES: Readonly<Record<string, KontoPage>> = {
   email: email.page,
   sprache: language.page,
   protokoll: log.page,
+  daten: daten.page,
 };
