@@ -61,3 +61,18 @@ export const knownServices = async (
   }
   return known.sort((one, other) => one.name.de.localeCompare(other.name.de, 'de'));
 };
+
+/** What a service would get if the citizen allowed everything that it is registered for. */
+export const preview = async (
+  ctx: Context,
+  account: AccountId,
+  town: Pick<Town, 'name'>,
+  registration: Registration,
+): Promise<{ readonly pseudonym: string; readonly claims: readonly (ClaimUse & { readonly value: unknown })[] }> => {
+  const names = registration.claims.map(({ claim }) => claim);
+  const values = await claims.released(ctx, account, registration, names, town);
+  return {
+    pseudonym: ctx.keys.subject(registration.organisation, account),
+    claims: registration.claims.map((use) => ({ ...use, value: values[use.claim] })),
+  };
+};
