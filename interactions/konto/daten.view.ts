@@ -12,7 +12,7 @@ import type { Visitor } from './konto.ts';
 import { day, kontoForm, kontoPage } from './page.view.ts';
 
 const section = (title: string, body: Fragment): Html =>
-  html`<section><h2 class="kern-heading-medium">${title}</h2>${body}</section>`;
+  html`<section class="ss-data"><h2 class="kern-heading-medium">${title}</h2>${body}</section>`;
 
 const claimItem = (
   visitor: Visitor,
@@ -34,7 +34,7 @@ const serviceItem = (visitor: Visitor, service: KnownService): Html => {
   const last = service.last && t.last(readableDay(service.last, language));
   return html`<li><h3 class="kern-heading-small">${name}</h3>
     <p class="kern-body">${[inLanguage(service.organisation, language), since, last].filter(Boolean).join(' · ')}</p>
-    ${service.pseudonym === undefined ? html`<p class="kern-body">${t.gone}</p>` : html`<p class="kern-body">${t.pseudonym} <code class="ss-code">${service.pseudonym}</code></p>`}
+    ${service.pseudonym === undefined ? html`<p class="kern-body">${t.gone}</p>` : html`<p class="kern-body">${t.pseudonym} <code class="ss-pseudonym">${service.pseudonym}</code></p>`}
     ${service.pseudonym !== undefined && service.claims.length === 0 && html`<p class="kern-body">${t.pseudonymOnly}</p>`}
     ${service.claims.length > 0 && html`<ul class="ss-claims">${service.claims.map((claim) => claimItem(visitor, claim))}</ul>`}
     ${kontoForm(
@@ -54,7 +54,7 @@ const previews = async (visitor: Visitor, known: readonly KnownService[]): Promi
   for (const registration of others) {
     const { pseudonym, claims } = await preview(domain, account.id, deps.town, registration);
     items.push(html`<li><h3 class="kern-heading-small">${inLanguage(registration.name, language)}</h3>
-      <p class="kern-body">${t.pseudonym} <code class="ss-code">${pseudonym}</code></p>
+      <p class="kern-body">${t.pseudonym} <code class="ss-pseudonym">${pseudonym}</code></p>
       ${claims.length === 0 ? html`<p class="kern-body">${t.pseudonymOnly}</p>` : html`<ul class="ss-claims">${claims.map((claim) => claimItem(visitor, { ...claim, given: true }))}</ul>`}</li>`);
   }
   return (

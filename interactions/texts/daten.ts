@@ -14,7 +14,7 @@ const de = {
   notGiven: 'wird nicht weitergegeben',
   nothing: 'nicht hinterlegt',
   withdraw: 'Erlaubnis widerrufen',
-  withdrawOf: (service: string) => `Erlaubnis für ${service} widerrufen`,
+  withdrawOf: (service: string) => `Erlaubnis widerrufen: ${service}`,
   withdrawHint: 'Der Zugriff des Dienstes endet sofort, und er erfährt es. Was er schon hat, löschen wir dort nicht.',
   preview: 'Was andere Dienste höchstens erfahren würden',
   previewHint: 'Diese Dienste kennen Sie noch nicht. Bevor sie etwas erfahren, fragen wir Sie.',
