@@ -59,6 +59,7 @@ export const enrol = async (
 /** Checks a code; of any number of parallel calls within one time step one succeeds, on whatever node. */
 export const check = async (ctx: Context, account: AccountId, code: string): Promise<TotpCheck> => {
   const bucket = { kind: 'totp', key: account, limit: TRIES, windowSeconds: TRIES_WINDOW_SECONDS } as const;
+  const reservedAt = ctx.now();
   const reservation = await attempts.reserve(ctx, [bucket]);
   if (reservation.outcome === 'wait') return reservation;
   return inTransaction(ctx, async (tx): Promise<TotpCheck> => {
@@ -83,7 +84,8 @@ export const check = async (ctx: Context, account: AccountId, code: string): Pro
       await audit.record(tx, 'sign-in-refused', { account, detail: { method: 'totp', reason: 'wrong' } });
       return { outcome: 'wrong' };
     }
-    await attempts.reset(tx, bucket);
+    // Only this attempt is given back: the wrong ones may be somebody else's, made at the same moment.
+    await attempts.release(tx, [bucket], reservedAt);
     await audit.record(tx, 'sign-in-proven', { account, detail: { method: 'totp' } });
     return { outcome: 'proven', weak: spent.weak === true };
   });
