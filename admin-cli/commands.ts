@@ -8,6 +8,7 @@ import { accountUnlock } from './commands/account-unlock.ts';
 import { auditExport } from './commands/audit-export.ts';
 import { auditSearch } from './commands/audit-search.ts';
 import { auditVerify } from './commands/audit-verify.ts';
+import { clientAdd } from './commands/client-add.ts';
 import { clientApply } from './commands/client-apply.ts';
 import { clientCheck } from './commands/client-check.ts';
 import { clientList } from './commands/client-list.ts';
@@ -58,6 +59,7 @@ export const COMMANDS: readonly Command[] = [
   staffGrant,
   staffRevoke,
   staffList,
+  clientAdd,
   clientCheck,
   clientPlan,
   clientApply,

@@ -1,5 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import type { Cli } from './cli.ts';
 import { type Args, type Command, EXIT, Refusal } from './command.ts';
 import { call } from './session.ts';
@@ -79,15 +78,6 @@ export const stateOf = (cli: Cli, value: unknown): string => cli.t.status[String
 
 /** Who or what, as text; nothing for what is not there. */
 export const word = (value: unknown): string => (value === undefined || value === null ? '' : String(value));
-
-/** The texts of the service files beside a town's file. */
-export const serviceFiles = (townFile: string): { name: string; text: string }[] => {
-  const folder = join(dirname(townFile), 'services');
-  return readdirSync(folder)
-    .filter((name) => /\.ya?ml$/.test(name))
-    .sort()
-    .map((name) => ({ name: basename(name), text: readFileSync(join(folder, name), 'utf8') }));
-};
 
 /** The options by which an account is named. */
 export const ACCOUNT = {

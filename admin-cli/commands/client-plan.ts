@@ -1,16 +1,14 @@
 import { showChanges } from '../client-changes.ts';
-import { remote, serviceFiles } from '../remote.ts';
+import { remote } from '../remote.ts';
+import { serviceFiles, TOWN_FILE, townFile } from '../town-files.ts';
+
 export const clientPlan = remote({
   name: 'client plan',
   text: { de: 'vergleicht die Dateien mit dem, was gilt', en: 'compares the files with what is in force' },
   options: {},
-  positional: {
-    name: 'TOWN.YAML',
-    text: { de: 'Datei der Stadt; die Dienste liegen daneben', en: 'file of the town; the services lie beside it' },
-    required: true,
-  },
+  positional: TOWN_FILE,
   changes: false,
-  examples: ['client plan infra/towns/guetersloh/town.yaml'],
-  input: ({ words }) => ({ files: serviceFiles(words[0] ?? '') }),
+  examples: ['client plan', 'client plan infra/towns/guetersloh/town.yaml'],
+  input: ({ words }, cli) => ({ files: serviceFiles(townFile(cli, words[0])) }),
   show: showChanges,
 });

@@ -19,7 +19,7 @@ import { TRIAL_ORGANISATION } from '../../provider/dynamic-registration.ts';
 import { serve } from '../../provider/serve.ts';
 import { ensureCitizens } from './citizens.ts';
 import { counterpartKeys, counterpartSources, startCounterparts } from './counterparts/start.ts';
-import { demoPlaces, overlay } from './demo/overlay.ts';
+import { demoPlaces, isLocal, overlay } from './demo/overlay.ts';
 import { startDemoServices } from './demo/start.ts';
 import type { SandboxFolder } from './folder.ts';
 import { inboxHandler, startMailServer } from './inbox.ts';
@@ -106,15 +106,19 @@ export const runTown = async (
 
   await running;
 
+  const own = registrations.filter(isLocal).map(({ clientId, authMethod }) => ({
+    clientId,
+    secret: authMethod.startsWith('client_secret') ? secret(clientId) : undefined,
+  }));
   const seconds = performance.now() / 1000;
   return {
-    summary: summary({ options, townName: town.name.de, places, citizens, logFile, serverSettings, seconds }),
+    summary: summary({ options, townName: town.name.de, places, own, citizens, logFile, serverSettings, seconds }),
     databaseEnded: database.ended,
   };
 };
 
 const readTown = (file: string): { town: Town; registrations: Registration[] } => {
-  const loaded = loadTown(file);
+  const loaded = loadTown(file, { localhost: true });
   if (!('faults' in loaded)) return loaded;
   const lines = loaded.faults.map((fault) => `  ${formatTownFault(fault)}`).join('\n');
   throw new Obstacle(`The town has faults; correct these lines and start again:\n${lines}`);
@@ -131,6 +135,7 @@ const wanted = (registrations: readonly Registration[], places: ReturnType<typeo
   registrations.map((original) => {
     const place = places.find(({ registration }) => registration === original);
     const registration = place === undefined ? original : overlay(place);
-    const needsSecret = place !== undefined && registration.authMethod.startsWith('client_secret');
+    const runs = place !== undefined || isLocal(original);
+    const needsSecret = runs && registration.authMethod.startsWith('client_secret');
     return needsSecret ? { registration, secret: folder.clientSecret(registration.clientId) } : { registration };
   });

@@ -6,6 +6,8 @@ export type Summary = {
   readonly options: SandboxOptions;
   readonly townName: string;
   readonly places: readonly DemoPlace[];
+  /** Services that run on this machine, with the secrets that they were given. */
+  readonly own: readonly { readonly clientId: string; readonly secret: string | undefined }[];
   readonly citizens: readonly TestCitizen[];
   readonly logFile: string;
   /** For the administrators' command line. */
@@ -14,7 +16,8 @@ export type Summary = {
 };
 
 /** What the terminal shows once everything runs. */
-export const summary = ({ options, townName, places, citizens, logFile, serverSettings, seconds }: Summary): string => {
+export const summary = (about: Summary): string => {
+  const { options, townName, places, own, citizens, logFile, serverSettings, seconds } = about;
   const { ports, issuer } = options;
   const shown = places.filter(({ base }) => base.pathname === '/');
   const others = places.length - shown.length;
@@ -38,6 +41,9 @@ export const summary = ({ options, townName, places, citizens, logFile, serverSe
     '',
     ...columns(addresses),
     '',
+    ...(own.length === 0
+      ? []
+      : [...columns([['Your service', 'Secret'], ...own.map((one) => [one.clientId, one.secret ?? '(none)'])]), '']),
     ...columns([['Test citizen', 'E-mail or Kennung', 'Password', 'Second factor', ''], ...people]),
     '',
     `  Log: ${logFile}`,

@@ -69,6 +69,15 @@ export class Terminal {
   }
 }
 
+/** Runs a command that needs no server. */
+export const runCommand = (args: readonly string[], env: Record<string, string> = {}): Promise<Ran> =>
+  finish(
+    spawn(process.execPath, [MAIN, ...args], {
+      env: { PATH: process.env['PATH'] ?? '', LANG: 'de_DE.UTF-8', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  );
+
 const finish = async (child: ChildProcess): Promise<Ran> => {
   const out: Buffer[] = [];
   const err: Buffer[] = [];

@@ -6,6 +6,11 @@ export type DemoPlace = { readonly registration: Registration; readonly base: UR
 /** The services that get a port of their own; the first others take the places of those that a town does not have. */
 const OWN_PORTS = ['buergerportal', 'stadtbibliothek', 'stadtwerke'];
 
+/** A service that a developer runs on this machine: it is registered as its file says, and needs no demo. */
+export const isLocal = ({ redirectUris }: Registration): boolean =>
+  redirectUris.length > 0 &&
+  redirectUris.every((uri) => ['localhost', '127.0.0.1', '[::1]'].includes(new URL(uri).hostname));
+
 /**
  * Where each service's demo runs: three on ports of their own, the others below their client_id on one port. Services
  * without a browser have no demo.
@@ -14,7 +19,9 @@ export const demoPlaces = (
   registrations: readonly Registration[],
   ports: { readonly services: readonly number[]; readonly others: number },
 ): DemoPlace[] => {
-  const shown = registrations.filter(({ kind }) => kind === 'web' || kind === 'spa' || kind === 'native');
+  const shown = registrations.filter(
+    (one) => (one.kind === 'web' || one.kind === 'spa' || one.kind === 'native') && !isLocal(one),
+  );
   const favourites = OWN_PORTS.flatMap((clientId) => shown.filter((one) => one.clientId === clientId));
   const fillers = shown.filter((one) => one.kind === 'web' && !favourites.includes(one));
   const own = [...favourites, ...fillers].slice(0, ports.services.length);
