@@ -19,6 +19,32 @@ const PURGED = [
   ['replay_marks', 'id'],
 ] as const;
 
+const JOIN_ATTEMPTS = 10;
+
+type Granted = { scope?: string; claims?: string[] };
+
+const joinedWords = (one = '', other = ''): string =>
+  [...new Set([...one.split(' '), ...other.split(' ')])].filter((word) => word !== '').join(' ');
+
+/** What both of two grants to one service allow; ours never reject anything. */
+const joinGrants = (stored: AdapterPayload, ours: AdapterPayload): AdapterPayload => {
+  const [one, other] = [(stored['openid'] ?? {}) as Granted, (ours['openid'] ?? {}) as Granted];
+  const [some, more] = [stored, ours].map((grant) => (grant['resources'] ?? {}) as Record<string, string>);
+  const scope = joinedWords(one.scope, other.scope);
+  const claims = [...new Set([...(one.claims ?? []), ...(other.claims ?? [])])];
+  const resources = Object.fromEntries(
+    Object.keys({ ...some, ...more }).map((api) => [api, joinedWords(some?.[api], more?.[api])]),
+  );
+  return {
+    ...ours,
+    exp: Math.max(stored.exp ?? 0, ours.exp ?? 0),
+    ...((scope !== '' || claims.length > 0) && {
+      openid: { ...(scope !== '' && { scope }), ...(claims.length > 0 && { claims }) },
+    }),
+    ...(Object.keys(resources).length > 0 && { resources }),
+  };
+};
+
 /** Grants and whole accounts: what ends many artifacts at once. */
 export const createRevocations = (
   { pool, keys, now }: { pool: Pool; keys: Keys; now: () => Date },
@@ -72,28 +98,43 @@ export const createRevocations = (
       }
     },
 
-    /** A grant that this request has read is only changed: one that was revoked meanwhile must not come back. */
+    /**
+     * Saves a grant, joined with what a parallel request made of it. One that this request has read is only changed: if it
+     * was revoked meanwhile, it must not come back.
+     */
     async saveGrant(scope: RequestScope, grant: Buffer, payload: AdapterPayload, expiresAt: Date): Promise<void> {
-      const sealed = keys.sealShared('oidc:Grant', grant, JSON.stringify(payload));
-      const values = [grant, accountOf(payload.accountId), sealed, expiresAt];
-      if (Buffer.isBuffer(scope.grants.get(keyOf(grant)))) {
-        const { rowCount } = await pool.query({
-          name: 'oidc_grant_change',
-          text: 'UPDATE oidc_grants SET account_id = $2, sealed = $3, expires_at = $4 WHERE id = $1',
-          values,
-        });
-        scope.grants.delete(keyOf(grant));
-        if (rowCount === 0) throw grantGone();
-        return;
-      }
-      await pool.query({
-        name: 'oidc_grant_save',
-        text: `INSERT INTO oidc_grants (id, account_id, sealed, expires_at) VALUES ($1, $2, $3, $4)
-          ON CONFLICT (id) DO UPDATE SET account_id = excluded.account_id, sealed = excluded.sealed,
-            expires_at = excluded.expires_at`,
-        values,
-      });
+      const seal = (content: AdapterPayload): Buffer => keys.sealShared('oidc:Grant', grant, JSON.stringify(content));
+      const account = accountOf(payload.accountId);
+      const known = scope.grants.get(keyOf(grant));
       scope.grants.delete(keyOf(grant));
+      let before = Buffer.isBuffer(known) ? known : undefined;
+      let joined = payload;
+      if (before === undefined) {
+        // Families of one id begin anywhere, so that what lies elsewhere of an ended grant is never taken for this one's.
+        const { rowCount } = await pool.query({
+          name: 'oidc_grant_new',
+          text: `INSERT INTO oidc_grants (id, account_id, sealed, expires_at, family)
+            VALUES ($1, $2, $3, $4, floor(random() * 1000000000)::int) ON CONFLICT (id) DO NOTHING`,
+          values: [grant, account, seal(joined), expiresAt],
+        });
+        if (rowCount === 1) return;
+      }
+      for (let attempt = 0; attempt < JOIN_ATTEMPTS; attempt += 1) {
+        if (before !== undefined) {
+          const { rowCount } = await pool.query({
+            name: 'oidc_grant_change',
+            text: `UPDATE oidc_grants SET account_id = $2, sealed = $3, expires_at = greatest(expires_at, $4)
+              WHERE id = $1 AND sealed = $5`,
+            values: [grant, account, seal(joined), expiresAt, before],
+          });
+          if (rowCount === 1) return;
+        }
+        const { rows } = await pool.query('SELECT sealed FROM oidc_grants WHERE id = $1', [grant]);
+        before = rows[0]?.sealed as Buffer | undefined;
+        if (before === undefined) throw grantGone();
+        joined = joinGrants(JSON.parse(keys.openShared('oidc:Grant', grant, before)) as AdapterPayload, payload);
+      }
+      throw new Error(`a grant was changed ${JOIN_ATTEMPTS} times while it was being saved`);
     },
 
     /** The foreign keys take the grant's tokens and codes with it. */

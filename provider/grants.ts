@@ -4,11 +4,32 @@ import { requestedClaims } from '../accounts/claims.ts';
 import * as consents from '../accounts/consents.ts';
 import type { Context } from '../accounts/context.ts';
 import { noteUse } from '../accounts/dormancy.ts';
-import { parseAccountId, parseClientId } from '../accounts/ids.ts';
+import { type AccountId, type ClientId, parseAccountId, parseClientId } from '../accounts/ids.ts';
 import { STAFF_SCOPE } from './admin-api/staff-client.ts';
 import { available } from './availability.ts';
 import type { ReadAccount } from './claims.ts';
 import type { Registrations } from './registrations.ts';
+
+type Session = NonNullable<KoaContextWithOIDC['oidc']['session']>;
+
+/**
+ * The id of a new grant follows from what parallel requests of one browser have in common, so that these make one grant
+ * and not one each: the session, the cookie they came with, account and service. It is never the id of a grant that has
+ * ended: that one (`ended`), or the cookie that changes with a sign-out from the service alone, is part of it.
+ */
+const newGrantId = (
+  ctx: Context,
+  session: Session,
+  account: AccountId,
+  clientId: ClientId,
+  ended: string | undefined,
+): string => {
+  // oidc-provider keeps here the id that the cookie had, if it gave the session another one in this request.
+  const { oldId = session.jti } = session as { oldId?: string };
+  return ctx.keys
+    .index('grant', JSON.stringify([session.uid, oldId, account, clientId, ended ?? null]))
+    .toString('base64url');
+};
 
 const covers = (encountered: Iterable<string>, wanted: readonly string[]): boolean => {
   const seen = new Set(encountered);
@@ -62,7 +83,9 @@ export const loadExistingGrant =
     ) {
       return existing;
     }
-    const grant = existing?.accountId === account ? existing : new provider.Grant({ accountId: account, clientId });
+    const isNew = existing?.accountId !== account;
+    const grant = isNew ? new provider.Grant({ accountId: account, clientId }) : existing;
+    if (isNew) grant.jti = newGrantId(context(), session, account, clientId, grantId);
     grant.addOIDCScope(scopes.join(' '));
     if (registration.staff === true) {
       for (const resource of Object.keys(ctx.oidc.resourceServers ?? {})) grant.addResourceScope(resource, STAFF_SCOPE);
@@ -70,5 +93,9 @@ export const loadExistingGrant =
     if (claims.length > 0) grant.addOIDCClaims(claims);
     for (const { name, scopes: api } of resources) if (api.length > 0) grant.addResourceScope(name, api.join(' '));
     await grant.save();
+    // For the same reason the service knows the session by one name, whichever request comes first.
+    if (session.sidFor(clientId) === undefined) {
+      session.sidFor(clientId, context().keys.index('sid', grant.jti).toString('base64url'));
+    }
     return grant;
   };

@@ -73,6 +73,48 @@ export const declareGrantSuite = (open: () => Promise<StoreFixture>): void => {
     t.is(await store.adapterFor('Grant').find(grant.jti), undefined);
   });
 
+  withStore('what parallel requests put into one grant is all in it', async (t, { store }) => {
+    const accountId = randomUUID();
+    const id = token();
+    const names = Array.from({ length: 6 }, (_, number) => `scope${number}`);
+    const save = (name: string): Promise<void> => {
+      const openid = { scope: `openid ${name}`, claims: [`claim of ${name}`] };
+      const payload = payloadOf('Grant', id, { accountId, openid, resources: { [name]: 'read' } });
+      return Promise.resolve(store.adapterFor('Grant').upsert(id, payload, TTL * 100));
+    };
+    await Promise.all(names.map(save));
+    const made = await store.adapterFor('Grant').find(id);
+    const openid = made?.['openid'] as { scope: string; claims: string[] };
+    t.deepEqual(openid.scope.split(' ').sort(), ['openid', ...names]);
+    t.deepEqual(
+      openid.claims.toSorted(),
+      names.map((name) => `claim of ${name}`),
+    );
+    t.deepEqual(Object.keys(made?.['resources'] as object).sort(), names);
+
+    const changes = names.map((name) =>
+      store.inRequest(async () => {
+        const found = (await store.adapterFor('Grant').find(id)) as AdapterPayload;
+        await inOtherRequest(() => save(`more ${name}`));
+        await store.adapterFor('Grant').upsert(id, { ...found, resources: { [`also ${name}`]: 'read' } }, TTL * 100);
+      }),
+    );
+    await Promise.all(changes);
+    const resources = Object.keys((await store.adapterFor('Grant').find(id))?.['resources'] as object);
+    t.is(resources.length, 3 * names.length);
+  });
+
+  withStore('what hung on a grant does not come back with its id', async (t, { store }) => {
+    const grant = await newGrant(store);
+    const ids = ['AuthorizationCode', 'AccessToken'].map((model) => [model, token()] as const);
+    for (const [model, id] of ids) {
+      await store.adapterFor(model).upsert(id, payloadOf(model, id, { grantId: grant.jti }), TTL);
+    }
+    await store.adapterFor('Grant').destroy(grant.jti);
+    await store.adapterFor('Grant').upsert(grant.jti, grant, TTL * 100);
+    for (const [model, id] of ids) t.is(await store.adapterFor(model).find(id), undefined);
+  });
+
   withStore('of 8 parallel refreshes one has a child, and the child lives', async (t, { store }) => {
     for (let round = 0; round < 20; round += 1) {
       const grant = await newGrant(store);
