@@ -194,6 +194,15 @@ export const requestedClaims = (
   return registration.claims.map(({ claim }) => claim).filter((claim) => asked.has(claim));
 };
 
+/**
+ * The APIs of other organisations that a request is about, by identifier: asked for by `resource` (RFC 8707 §2, one or
+ * several) and named in the registration.
+ */
+export const requestedApis = (registration: Pick<Registration, 'apis'>, resource: unknown): string[] => {
+  const asked = new Set([resource].flat());
+  return (registration.apis ?? []).map((use) => use.resource).filter((name) => asked.has(name));
+};
+
 /** The values of the named claims. A claim without a value is left out; so is a name that the catalogue does not have. */
 export const claimValues = (person: Person, names: readonly string[], now: Date): Record<string, unknown> => {
   const values: Record<string, unknown> = {};

@@ -30,8 +30,8 @@ const column = (reference: Buffer): string => `consents.sealed ${reference.toStr
 const digests = new WeakMap<Registration, string>();
 
 /**
- * Digest of what the consent page shows of a registration: service, organisation, each claim with its purpose and legal
- * basis. A changed redirect URI or contact does not ask the citizens again.
+ * Digest of what the consent page shows of a registration: service, organisation, each claim and each API of another
+ * organisation with its purpose and legal basis. A changed redirect URI or contact does not ask the citizens again.
  */
 export const registrationDigest = (registration: Registration): string => {
   const known = digests.get(registration);
@@ -43,6 +43,7 @@ export const registrationDigest = (registration: Registration): string => {
     registration.organisation,
     text(registration.name),
     registration.claims.map((use) => [use.claim, text(use.purpose), text(use.legalBasis), use.required]),
+    ...(registration.apis ?? []).map((use) => [use.resource, use.scopes, text(use.purpose), text(use.legalBasis)]),
   ];
   const digest = createHash('sha256').update(JSON.stringify(shown)).digest('base64url');
   digests.set(registration, digest);
@@ -80,8 +81,8 @@ const decided = (
 });
 
 /**
- * Records the citizen's decision about a service as it is registered now, in place of an earlier one. Throws if a claim
- * is given that the registration does not name.
+ * Records the citizen's decision about a service as it is registered now, in place of an earlier one: claims and APIs by
+ * their names. Throws if one is given that the registration does not name.
  */
 export const record = (
   ctx: Context,
@@ -90,7 +91,10 @@ export const record = (
   decision: { given: readonly string[]; refused: readonly string[] },
 ): Promise<void> =>
   inTransaction(ctx, async (tx) => {
-    const registered = new Set(registration.claims.map(({ claim }) => claim));
+    const registered = new Set([
+      ...registration.claims.map(({ claim }) => claim),
+      ...(registration.apis ?? []).map(({ resource }) => resource),
+    ]);
     if (![...decision.given, ...decision.refused].every((claim) => registered.has(claim))) {
       throw new Error('a consent to a claim that is not registered');
     }
@@ -113,7 +117,7 @@ export const record = (
   });
 
 /**
- * Whether the citizen has to be asked: never for a request without claims; otherwise if there is no decision, if the
+ * Whether the citizen has to be asked: never for a request without claims and APIs; otherwise if there is no decision, if the
  * registration has changed since, if a claim has not been decided on, or if a required one was refused.
  */
 export const isDue = (

@@ -3,7 +3,7 @@ import * as audit from './audit.ts';
 import { dayOf } from './claims.ts';
 import * as consents from './consents.ts';
 import { type Context, inTransaction } from './context.ts';
-import { type AccountId, type ClientId, parseAccountId } from './ids.ts';
+import { type AccountId, parseAccountId, parseClientId } from './ids.ts';
 import type { Mail } from './notices.ts';
 import * as notices from './notices.ts';
 import * as securityEvents from './security-events.ts';
@@ -14,9 +14,13 @@ export const REGRET_DAYS = 14;
 const DAY_MILLISECONDS = 24 * 3600 * 1000;
 const PER_TURN = 50;
 
+type Told = Pick<Registration, 'clientId' | 'organisation' | 'securityEventsUri'>;
+
 /** What else ends with an account: `revoke` its sessions, grants and tokens; `service` finds who is to be told. */
 export type Ending = {
-  readonly service: (clientId: ClientId) => Pick<Registration, 'organisation' | 'securityEventsUri'> | undefined;
+  readonly service: (clientId: string) => Told | undefined;
+  /** Whose API it is that another service called for the citizen, by its identifier. */
+  readonly api: (identifier: string) => Told | undefined;
   readonly revoke: (account: AccountId) => Promise<void>;
 };
 
@@ -61,6 +65,20 @@ export const dueAt = async (ctx: Context, account: AccountId): Promise<Date | un
   return row?.deletion_due_at ?? undefined;
 };
 
+/** The services that know the citizen: signed in to, or asked by another that the citizen allowed to; each once. */
+const knowing = async (ctx: Context, account: AccountId, ending: Ending) => {
+  const services = new Map<string, Told>();
+  for (const { clientId, given } of await consents.list(ctx, account)) {
+    for (const told of [ending.service(clientId), ...given.map(ending.api)]) {
+      if (told !== undefined) services.set(told.clientId, told);
+    }
+  }
+  return [...services.values()].flatMap((service) => {
+    const clientId = parseClientId(service.clientId);
+    return clientId === undefined ? [] : [{ ...service, clientId }];
+  });
+};
+
 /**
  * Removes an account for good: the data key and everything sealed under it, all that hangs on the account, its sessions
  * and tokens. The services that know the citizen are told within a day, each at a moment of its own. What stays is the
@@ -78,10 +96,10 @@ export const purge = async (
     const [row] = await tx.db('accounts').where({ id: account }).forUpdate().select('id');
     if (row === undefined || (await unless(tx))) return false;
     // After a restore they have been told before.
-    for (const { clientId } of reason === 'restored' ? [] : await consents.list(tx, account)) {
-      const service = ending.service(clientId);
-      if (service === undefined) continue;
-      await securityEvents.enqueue(tx, account, { ...service, clientId }, 'account-purged', { spread: true });
+    if (reason !== 'restored') {
+      for (const service of await knowing(tx, account, ending)) {
+        await securityEvents.enqueue(tx, account, service, 'account-purged', { spread: true });
+      }
     }
     await activities.forget(tx, account);
     await tx

@@ -43,6 +43,16 @@ export type Export = {
       readonly purpose: Text;
       readonly legal_basis: Text;
     }[];
+    /** APIs of other organisations that the service may call for the citizen. */
+    readonly apis: readonly {
+      readonly resource: string;
+      readonly name: Text;
+      readonly scopes: readonly string[];
+      readonly given: boolean;
+      readonly pseudonym?: string;
+      readonly purpose: Text;
+      readonly legal_basis: Text;
+    }[];
   }[];
   /** Rows of the means of signing in, of letters and recoveries, by table; secrets and hashes left out. */
   readonly sign_in_means: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
@@ -89,12 +99,19 @@ const claimOf = ({ claim, given, value, purpose, legalBasis }: KnownService['cla
   legal_basis: legalBasis,
 });
 
-const serviceOf = ({ clientId, pseudonym, last, claims, ...rest }: KnownService): Export['services'][number] => ({
+const apiOf = ({ legalBasis, pseudonym, ...use }: KnownService['apis'][number]) => ({
+  ...use,
+  ...(pseudonym !== undefined && { pseudonym }),
+  legal_basis: legalBasis,
+});
+
+const serviceOf = ({ clientId, pseudonym, last, claims, apis, ...rest }: KnownService): Export['services'][number] => ({
   client_id: clientId,
   ...rest,
   ...(pseudonym !== undefined && { pseudonym }),
   ...(last !== undefined && { last }),
   claims: claims.map(claimOf),
+  apis: apis.map(apiOf),
 });
 
 const attributesOf = async (ctx: Context, account: AccountId): Promise<Export['attributes']> => {

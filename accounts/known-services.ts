@@ -1,14 +1,24 @@
 import * as claims from './claims.ts';
+import * as clients from './clients.ts';
 import * as consents from './consents.ts';
 import type { Context } from './context.ts';
 import type { AccountId, ClientId } from './ids.ts';
-import type { ClaimUse, Registration, Text, Town } from './town.ts';
+import type { ApiUse, ClaimUse, Registration, Text, Town } from './town.ts';
 
 /** A claim as a service may get it. */
 export type KnownClaim = ClaimUse & {
   readonly given: boolean;
   /** What the service would get at this moment; undefined if nothing is recorded. */
   readonly value: unknown;
+};
+
+/** An API of another organisation that a service may call for the citizen. */
+export type KnownApi = ApiUse & {
+  /** Of the service that it belongs to. */
+  readonly name: Text;
+  readonly given: boolean;
+  /** The name by which that service knows the citizen; undefined for an API that is gone. */
+  readonly pseudonym: string | undefined;
 };
 
 /** A service that knows the citizen, as it stands now. */
@@ -22,6 +32,27 @@ export type KnownService = {
   readonly since: string;
   readonly last: string | undefined;
   readonly claims: readonly KnownClaim[];
+  readonly apis: readonly KnownApi[];
+};
+
+/** The APIs that a registration names, each by the name of the service that it belongs to. */
+const apisOf = async (
+  ctx: Context,
+  account: AccountId,
+  { apis = [] }: Registration,
+  given: readonly string[],
+): Promise<readonly KnownApi[]> => {
+  if (apis.length === 0) return [];
+  const all = await clients.all(ctx);
+  return apis.map((use) => {
+    const owner = all.find(({ registration }) => registration.resource?.identifier === use.resource);
+    return {
+      ...use,
+      name: owner?.registration.name ?? { de: use.resource },
+      given: given.includes(use.resource),
+      pseudonym: owner && ctx.keys.subject(owner.registration.organisation, account),
+    };
+  });
 };
 
 /** Every service that knows the citizen: by which name, since when, and what it would get now. */
@@ -37,7 +68,7 @@ export const knownServices = async (
     const registration = await find(clientId);
     if (registration === undefined) {
       const name = { de: clientId };
-      known.push({ clientId, name, organisation: { de: '' }, pseudonym: undefined, since, last, claims: [] });
+      known.push({ clientId, name, organisation: { de: '' }, pseudonym: undefined, since, last, claims: [], apis: [] });
       continue;
     }
     // Asked about an older registration: nothing but what both name is given (provider/claims.ts).
@@ -57,6 +88,7 @@ export const knownServices = async (
         given: given.includes(use.claim),
         value: given.includes(use.claim) ? values[use.claim] : undefined,
       })),
+      apis: await apisOf(ctx, account, registration, consent.given),
     });
   }
   return known.sort((one, other) => one.name.de.localeCompare(other.name.de, 'de'));

@@ -63,6 +63,17 @@ export type Resource = {
   readonly scopes: readonly string[];
   /** A JWT is checked by the API alone and outlives its revocation by up to five minutes; an opaque token is introspected. */
   readonly tokens: 'opaque' | 'jwt';
+  /** The API's public key (JWK): its JWTs are encrypted to it, so that the service that carries one cannot read it. */
+  readonly encryptionKey?: Readonly<Record<string, unknown>>;
+};
+
+/** An API of another organisation that a service calls for a citizen, who is asked first. */
+export type ApiUse = {
+  /** The `identifier` of the API. */
+  readonly resource: string;
+  readonly scopes: readonly string[];
+  readonly purpose: Text;
+  readonly legalBasis: Text;
 };
 
 /** A service as it is registered; the wanted state is its YAML file, the one in force is in Postgres. */
@@ -104,6 +115,8 @@ export type Registration = {
   readonly pkceExemption?: { readonly reason: string; readonly until: string };
   /** An API that other services may get tokens for, in their own name (RFC 8707 and the client credentials grant). */
   readonly resource?: Resource;
+  /** APIs of other organisations that it calls for citizens; those of its own organisation need no mention. */
+  readonly apis?: readonly ApiUse[];
   /** Exact origins of single-page apps. */
   readonly corsOrigins: readonly string[];
   /** The administrators' command line, built in: for accounts of staff only. No town's file can say so. */

@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import type { Registration, Text, Town } from '../accounts/town.ts';
+import { checkResource } from './api-rules.ts';
 import { checkLeastData } from './claim-rules.ts';
 import type { TownSource } from './town-source.ts';
 
@@ -72,6 +73,7 @@ export const checkService = (
     }
   }
   checkLeastData(source, service);
+  checkResource(source, service);
   if (service.needsEmail && !service.claims.some(({ claim }) => claim === 'email')) {
     source.fault(
       ['needs_email'],
@@ -87,6 +89,10 @@ const checkTexts = (source: TownSource, service: Registration, languages: readon
     checkText(source, ['claims', index, 'purpose'], use.purpose, languages);
     checkText(source, ['claims', index, 'legal_basis'], use.legalBasis, languages);
     if (use.rawBecause !== undefined) checkText(source, ['claims', index, 'raw_because'], use.rawBecause, languages);
+  }
+  for (const [index, use] of (service.apis ?? []).entries()) {
+    checkText(source, ['apis', index, 'purpose'], use.purpose, languages);
+    checkText(source, ['apis', index, 'legal_basis'], use.legalBasis, languages);
   }
 };
 

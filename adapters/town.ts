@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Ajv, type ValidateFunction } from 'ajv';
-import type { ClaimUse, Registration, Text, TlsSubject, Town } from '../accounts/town.ts';
+import type { ApiUse, ClaimUse, Registration, Resource, Text, TlsSubject, Town } from '../accounts/town.ts';
+import { checkApis } from './api-rules.ts';
 import { checkService, checkTown, type TownOptions } from './town-rules.ts';
 import { checkSchema, readSource, type TownFault, TownSource } from './town-source.ts';
 
@@ -46,7 +47,8 @@ type ServiceFile = {
   refresh_tokens?: boolean;
   needs_email?: boolean;
   pkce_exemption?: { reason: string; until: string };
-  resource?: { identifier: string; scopes: string[]; tokens: 'opaque' | 'jwt' };
+  resource?: Omit<Resource, 'encryptionKey'> & { encryption_key?: NonNullable<Resource['encryptionKey']> };
+  apis?: (Omit<ApiUse, 'legalBasis'> & { legal_basis: Text })[];
   cors_origins?: string[];
   min_acr?: string;
 };
@@ -66,6 +68,7 @@ export const loadTown = (path: string, options: TownOptions = { localhost: false
   faults.push(...townSource.faults);
 
   const registrations: Registration[] = [];
+  const sources: TownSource[] = [];
   const places = new Map<string, string>();
   for (const file of serviceFiles(path)) {
     const source = readSource(file);
@@ -78,9 +81,11 @@ export const loadTown = (path: string, options: TownOptions = { localhost: false
         source.fault(['client_id'], `the client_id ${registration.clientId} is taken by ${basename(other)}`);
       places.set(key, file);
       registrations.push(registration);
-    }
-    faults.push(...source.faults);
+      sources.push(source);
+    } else faults.push(...source.faults);
   }
+  checkApis(registrations, sources);
+  faults.push(...sources.flatMap((source) => source.faults));
   if (faults.length > 0 || town === undefined) return { faults };
   return { town, registrations };
 };
@@ -170,6 +175,12 @@ const tlsSubject = (file: ServiceFile): { tlsSubject?: TlsSubject } => {
   return sanUri === undefined ? {} : { tlsSubject: { sanUri } };
 };
 
+const resourceOf = ({ resource }: ServiceFile): { resource?: Resource } => {
+  if (resource === undefined) return {};
+  const { encryption_key: encryptionKey, ...rest } = resource;
+  return { resource: { ...rest, ...(encryptionKey !== undefined && { encryptionKey }) } };
+};
+
 const toRegistration = (file: ServiceFile): Registration => ({
   clientId: file.client_id,
   organisation: file.organisation,
@@ -198,7 +209,10 @@ const toRegistration = (file: ServiceFile): Registration => ({
   refreshTokens: file.refresh_tokens ?? false,
   needsEmail: file.needs_email ?? false,
   ...(file.pkce_exemption !== undefined && { pkceExemption: file.pkce_exemption }),
-  ...(file.resource !== undefined && { resource: file.resource }),
+  ...resourceOf(file),
+  ...(file.apis !== undefined && {
+    apis: file.apis.map(({ legal_basis: legalBasis, ...use }) => ({ ...use, legalBasis })),
+  }),
   corsOrigins: file.cors_origins ?? [],
   ...(file.min_acr !== undefined && { minAcr: file.min_acr }),
   contacts: file.contacts,

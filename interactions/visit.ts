@@ -50,7 +50,9 @@ export type Visit = {
   readonly optional: boolean;
   /** The claims that the service asks for in this request and may get. */
   readonly requested: readonly string[];
-  /** The values that the account has for them now. */
+  /** The APIs of other organisations that the service asks to call for the citizen, by identifier. */
+  readonly apis: readonly string[];
+  /** The values that the account has for the claims now. */
   readonly values: Readonly<Record<string, unknown>>;
   readonly needs: Needs;
   readonly step: StepName;
@@ -188,7 +190,7 @@ const loadNeeds = async (
   service: { registration: Registration; clientId: ClientId },
   interaction: Interaction,
   standing: Standing,
-): Promise<Pick<Visit, 'needs' | 'requested' | 'values'>> => {
+): Promise<Pick<Visit, 'needs' | 'requested' | 'apis' | 'values'>> => {
   const { proof, recoveryTotp, offerPasskey } = standing;
   const { registration, clientId } = service;
   const requested = claims.requestedClaims(
@@ -196,6 +198,8 @@ const loadNeeds = async (
     param(interaction, 'scope') ?? '',
     param(interaction, 'claims'),
   );
+  const apis = claims.requestedApis(registration, interaction.params['resource']);
+  const asked = [...requested, ...apis];
   // A trial gets what there is: a test suite cannot be asked for a date of birth.
   const mandatory = registration.trial === true ? [] : registration.claims.filter((use) => use.required);
   const required = mandatory.map((use) => use.claim);
@@ -205,6 +209,7 @@ const loadNeeds = async (
   if (account === undefined)
     return {
       requested,
+      apis,
       values: {},
       needs: { account: undefined, proof, recoveryTotp, offerPasskey, needsEmail, missing: [], consentDue: false },
     };
@@ -215,9 +220,10 @@ const loadNeeds = async (
       required.includes(claim) && values[claim] === undefined && claims.CLAIM_CATALOGUE[claim]?.from.length !== 0,
   );
   const again = param(interaction, 'prompt')?.split(' ').includes('consent') === true;
-  const consent = requested.length === 0 ? undefined : await consents.find(domain, account.id, clientId);
+  const consent = asked.length === 0 ? undefined : await consents.find(domain, account.id, clientId);
   return {
     requested,
+    apis,
     values,
     needs: {
       account: { hasEmail: account.email !== undefined },
@@ -226,7 +232,7 @@ const loadNeeds = async (
       offerPasskey,
       needsEmail,
       missing,
-      consentDue: requested.length > 0 && (again || consents.isDue(consent, registration, requested)),
+      consentDue: asked.length > 0 && (again || consents.isDue(consent, registration, asked)),
     },
   };
 };

@@ -181,6 +181,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
 
   const ending: Ending = {
     service: (clientId) => registrations.find(clientId),
+    api: (identifier) => registrations.ownerOf(identifier),
     revoke: (account) => store.revokeAccount(account),
   };
   const events = repeat('security events', 5 * SECOND, log, () =>

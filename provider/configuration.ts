@@ -18,7 +18,7 @@ import { endpointAliases, mutualTls } from './mtls.ts';
 import { outboundFetch } from './outbound.ts';
 import { createPolicy } from './policy.ts';
 import type { Registrations } from './registrations.ts';
-import { resourceIndicators } from './resources.ts';
+import { resourceIndicators, subjectForApi } from './resources.ts';
 import { assertClientAssertion, CLOCK_TOLERANCE_SECONDS, fapi, PROFILE_ALGORITHMS } from './security-profile.ts';
 import { SESSION_IDLE_SECONDS, SESSION_MAX_SECONDS, SHARED_IDLE_SECONDS } from './session-limits.ts';
 
@@ -101,8 +101,11 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     // Public subjects for the administrators' command line alone (staff-client.ts).
     subjectTypes: ['pairwise', 'public'],
     acrValues: [...Object.values(ACR), PHISHING_RESISTANT],
-    // Called without a context for logout tokens: it may depend on nothing but account and client.
-    pairwiseIdentifier: (_ctx, account, client) => keys.subject(sectorOf(client), account),
+    // An API asks about a citizen by introspection: it is told the name that its own organisation knows, and not that of
+    // the service which has the token. Called without a context for logout tokens.
+    pairwiseIdentifier: (ctx, account, client) =>
+      keys.subject(sectorOf(ctx?.oidc.route === 'introspection' ? (ctx.oidc.client ?? client) : client), account),
+    formats: { customizers: { jwt: subjectForApi(registrations, keys.subject) } },
     // Our own name for an organisation is not fetched; one that a client brought along is.
     sectorIdentifierUriValidate: (client) =>
       client.organisation === undefined && client.sectorIdentifierUri !== trialDefaults(issuer).sector_identifier_uri,
@@ -188,8 +191,9 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     ttl: {
       AuthorizationCode: MINUTE,
       DeviceCode: 10 * MINUTE,
-      AccessToken: 10 * MINUTE,
-      ClientCredentials: 10 * MINUTE,
+      // An API may want less (resources.ts): a JWT cannot be called back.
+      AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? 10 * MINUTE,
+      ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? 10 * MINUTE,
       IdToken: 10 * MINUTE,
       Interaction: 30 * MINUTE,
       Session: sessionSeconds,
@@ -224,10 +228,15 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
         enabled: true,
         // Introspection never looks for the account by itself; a locked one's tokens must not be called active.
         // Beside the service that has the token it is the API that it is for which may ask.
-        allowedPolicy: async (_ctx, client, token) =>
-          (token.clientId === client.clientId ||
-            ('aud' in token && token.aud === registrations.find(client.clientId)?.resource?.identifier)) &&
-          (!('accountId' in token) || (await isActive(parts.readAccount, token.accountId))),
+        async allowedPolicy(_ctx, client, token) {
+          if (token.clientId !== client.clientId) {
+            const { resource } = registrations.find(client.clientId) ?? {};
+            if (!('aud' in token) || resource === undefined || token.aud !== resource.identifier) return false;
+            // The session of the service is none of the API's business; it would be told along.
+            if ('sid' in token) Object.assign(token, { sid: undefined });
+          }
+          return !('accountId' in token) || isActive(parts.readAccount, token.accountId);
+        },
       },
       jwtIntrospection: { enabled: true },
       requestObjects: { enabled: true },

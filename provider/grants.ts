@@ -1,6 +1,6 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { OWN_CLIENT } from '../accounts/assurance.ts';
-import { requestedClaims } from '../accounts/claims.ts';
+import { requestedApis, requestedClaims } from '../accounts/claims.ts';
 import * as consents from '../accounts/consents.ts';
 import type { Context } from '../accounts/context.ts';
 import { noteUse } from '../accounts/dormancy.ts';
@@ -55,7 +55,11 @@ export const loadExistingGrant =
 
     const row = await read(account);
     if (row === null) return undefined;
-    const requested = requestedClaims(registration, String(params?.scope ?? ''), params?.claims as string | undefined);
+    const foreign = requestedApis(registration, params?.resource);
+    const requested = [
+      ...requestedClaims(registration, String(params?.scope ?? ''), params?.claims as string | undefined),
+      ...foreign,
+    ];
     if (requested.length > 0) {
       const consent = consents.findIn(context(), account, clientId, row);
       if (consents.isDue(consent, registration, requested)) return undefined;
@@ -67,7 +71,7 @@ export const loadExistingGrant =
 
     const scopes = [...ctx.oidc.requestParamOIDCScopes];
     const claims = [...ctx.oidc.requestParamClaims];
-    // APIs of the same organisation: to the citizen it is the same recipient.
+    // APIs of the same organisation are the same recipient to the citizen; others were allowed, or it would not come here.
     const resources = Object.values(ctx.oidc.resourceServers ?? {}).map((api) => ({
       name: api.identifier(),
       scopes: [...api.scopes].filter((scope) => ctx.oidc.requestParamScopes.has(scope)),

@@ -22,7 +22,8 @@ type Entry = { registration: Registration; metadata: ClientMetadata };
 export class Registrations {
   #entries: ReadonlyMap<string, Entry> = new Map();
   readonly #trials = new Map<string, Entry>();
-  #resources: ReadonlyMap<string, Resource & { organisation: string }> = new Map();
+  /** Services by the identifier of their API. */
+  #owners: ReadonlyMap<string, Registration> = new Map();
   readonly #context: () => Context;
   readonly #issuer: URL;
 
@@ -40,16 +41,22 @@ export class Registrations {
         { registration, metadata: clientMetadata(registration, secrets, this.#issuer) },
       ]),
     );
-    this.#resources = new Map(
-      inForce.flatMap(({ registration: { resource, organisation } }) =>
-        resource ? [[resource.identifier, { ...resource, organisation }]] : [],
+    this.#owners = new Map(
+      inForce.flatMap(({ registration }) =>
+        registration.resource ? [[registration.resource.identifier, registration]] : [],
       ),
     );
   }
 
   /** The API of that identifier, and whose it is. */
   resource(identifier: string): (Resource & { organisation: string }) | undefined {
-    return this.#resources.get(identifier);
+    const owner = this.#owners.get(identifier);
+    return owner?.resource && { ...owner.resource, organisation: owner.organisation };
+  }
+
+  /** The service to which the API of that identifier belongs. */
+  ownerOf(identifier: string): Registration | undefined {
+    return this.#owners.get(identifier);
   }
 
   /** A registration in force; of a client that registered itself only after `lookUp`, which every request does first. */

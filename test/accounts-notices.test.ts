@@ -93,7 +93,7 @@ test('a mail is not delivered when nobody needs it any more', async (t) => {
     [mail(2).to],
   );
   domain.pass(5 * 24 * 3600);
-  const ending = { service: () => undefined, revoke: async () => {} };
+  const ending = { service: () => undefined, api: () => undefined, revoke: async () => {} };
   t.is(await RETENTION['notices']?.enforce?.(ctx, { text: () => mail(1), ending }), 1);
   await domain.database.drop();
 });

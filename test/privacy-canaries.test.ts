@@ -7,7 +7,7 @@ import test from 'ava';
 import * as accounts from '../accounts/accounts.ts';
 import * as attributes from '../accounts/attributes.ts';
 import * as deletion from '../accounts/deletion.ts';
-import { type AccountId, type ClientId, parseAccountId } from '../accounts/ids.ts';
+import { type AccountId, parseAccountId } from '../accounts/ids.ts';
 import { createPostgresStore } from '../adapters/oidc-store-postgres.ts';
 import { deletionMail } from '../interactions/texts/privacy-mails.ts';
 import { type Cluster, startCluster } from './harness/cluster.ts';
@@ -131,7 +131,8 @@ test.serial('none of them lies anywhere in plain', async (t) => {
 test.serial('after the deletion neither', async (t) => {
   const store = createPostgresStore({ pool: town.database.pool, keys: town.keys });
   const ending = {
-    service: (clientId: ClientId) => town.registrations.find((one) => one.clientId === clientId),
+    service: (clientId: string) => town.registrations.find((one) => one.clientId === clientId),
+    api: () => undefined,
     revoke: (account: AccountId) => store.revokeAccount(account),
   };
   const place = { town: TEST_TOWN, issuer: new URL(town.issuer) };

@@ -42,6 +42,7 @@ const open = async (t: ExecutionContext): Promise<Domain & { parts: Parameters<t
       text: (language, until) => ({ subject: `schläft ${language}`, text: until.toISOString() }),
       ending: {
         service: (clientId) => (clientId === LIBRARY ? service : undefined),
+        api: () => undefined,
         revoke: (account) => store.revokeAccount(account),
       },
     },

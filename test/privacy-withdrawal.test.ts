@@ -152,7 +152,8 @@ test.serial('deletion ends every token and tells the services that know the citi
   await consents.record(town.context(), account, portal, { given: ['given_name'], refused: [] });
   received.length = 0;
   const ending = {
-    service: (clientId: ClientId) => registrations.find(clientId),
+    service: (clientId: string) => registrations.find(clientId),
+    api: () => undefined,
     revoke: (id: AccountId) => store().revokeAccount(id),
   };
   const later = { ...town.context(), now: () => new Date(Date.now() + 15 * 24 * 3_600_000) };

@@ -179,33 +179,37 @@ test.serial('a service gets opaque or JWT tokens for an API in its own name, and
   t.like(payload, { client_id: 'auskunft', scope: 'antraege:lesen' });
 });
 
-test.serial('for a citizen a service gets tokens for APIs of its own organisation only', async (t) => {
-  const proof = pkce();
-  const visitor = new Visitor();
-  const code = await obtainCode(town, visitor, 'fahrkarte', proof, CREDENTIALS, {
-    resource: JWT_API,
-    scope: 'openid antraege:lesen',
-  });
-  const tokens = await redeem(town, 'fahrkarte', code, proof.verifier, { resource: JWT_API });
-  t200(tokens.status, tokens.body);
-  const keys = createRemoteJWKSet(new URL('/jwks', town.issuer));
-  const access = await jwtVerify(tokens.body['access_token'] ?? '', keys, { audience: JWT_API });
-  const id = await jwtVerify(tokens.body['id_token'] ?? '', keys, { audience: 'fahrkarte' });
-  t.is(access.payload.sub, id.payload.sub);
-  t.is(access.payload['scope'], 'antraege:lesen');
-  t.is(access.payload['acr'], undefined);
+test.serial(
+  'for a citizen a service gets tokens for APIs of its own organisation, and for others only if registered',
+  async (t) => {
+    const proof = pkce();
+    const visitor = new Visitor();
+    const code = await obtainCode(town, visitor, 'fahrkarte', proof, CREDENTIALS, {
+      resource: JWT_API,
+      scope: 'openid antraege:lesen',
+    });
+    const tokens = await redeem(town, 'fahrkarte', code, proof.verifier, { resource: JWT_API });
+    t200(tokens.status, tokens.body);
+    const keys = createRemoteJWKSet(new URL('/jwks', town.issuer));
+    const access = await jwtVerify(tokens.body['access_token'] ?? '', keys, { audience: JWT_API });
+    const id = await jwtVerify(tokens.body['id_token'] ?? '', keys, { audience: 'fahrkarte' });
+    t.is(access.payload.sub, id.payload.sub);
+    t.true((access.payload.exp ?? 0) - (access.payload.iat ?? 0) <= 300, 'a JWT cannot be called back');
+    t.is(access.payload['scope'], 'antraege:lesen');
+    t.is(access.payload['acr'], undefined);
 
-  const foreign = await visitor.open(
-    authorizationUrl(town, 'fahrkarte', pkce(), { resource: FOREIGN_API, scope: 'openid antraege:lesen' }),
-    atHome(town),
-  );
-  t.is(new URL(String(foreign.headers['location'])).searchParams.get('error'), 'invalid_target');
-  const unknown = await visitor.open(
-    authorizationUrl(town, 'fahrkarte', pkce(), { resource: 'https://unbekannt.example/' }),
-    atHome(town),
-  );
-  t.is(new URL(String(unknown.headers['location'])).searchParams.get('error'), 'invalid_target');
-});
+    const foreign = await visitor.open(
+      authorizationUrl(town, 'fahrkarte', pkce(), { resource: FOREIGN_API, scope: 'openid antraege:lesen' }),
+      atHome(town),
+    );
+    t.is(new URL(String(foreign.headers['location'])).searchParams.get('error'), 'invalid_target');
+    const unknown = await visitor.open(
+      authorizationUrl(town, 'fahrkarte', pkce(), { resource: 'https://unbekannt.example/' }),
+      atHome(town),
+    );
+    t.is(new URL(String(unknown.headers['location'])).searchParams.get('error'), 'invalid_target');
+  },
+);
 
 test.serial('an old secret works beside the new one, and ends with the one after', async (t) => {
   const id = parseClientId('antraege');

@@ -1,3 +1,4 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -319,4 +320,54 @@ test('a certificate needs its one name, or to be registered itself', (t) => {
   t.is(byCertificate('tls_client_auth', 'tls_client_auth_san_dns: rathaus.musterdorf.example\n'), '');
   t.regex(byCertificate('self_signed_tls_client_auth'), /needs the certificate/);
   t.regex(byCertificate('client_secret_basic', 'tls_client_auth_san_dns: x.example\n'), /for tls_client_auth only/);
+});
+
+const API_SERVICE = `client_id: ausleihe
+organisation: buecherei
+name: { de: Ausleihe, tr: Ödünç }
+description: { de: Ausleihen, tr: Ödünç }
+kind: api
+token_endpoint_auth_method: client_secret_basic
+contacts: [technik@musterdorf.example]
+resource: { identifier: 'https://api.buecher.example/', scopes: ['ausleihen:lesen'], tokens: opaque }
+`;
+const apisOf = (resource: string, scope: string): string =>
+  `${SMALL_SERVICE}apis:\n  - { resource: '${resource}', scopes: ['${scope}'], purpose: { de: Ausleihen zeigen, tr: Ödünç }, legal_basis: { de: Einwilligung, tr: Onay } }\n`;
+
+test('a service names the APIs of other organisations that it calls, and nothing that is not there', (t) => {
+  const town = `${SMALL_TOWN}  - id: buecherei\n    name: { de: Bücherei, tr: Kütüphane }\n`;
+  const reasons = (service: string, api = API_SERVICE): string[] =>
+    faultsOf(townOf(town, { rathaus: service, ausleihe: api })).map(({ reason }) => reason);
+  const right = apisOf('https://api.buecher.example/', 'ausleihen:lesen');
+  t.deepEqual(reasons(right), []);
+  t.regex(
+    reasons(apisOf('https://fremd.example/', 'x'))[0] ?? '',
+    /no service has the API .* there are: https:\/\/api/,
+  );
+  t.regex(reasons(apisOf('https://api.buecher.example/', 'alles'))[0] ?? '', /has no scope alles/);
+  t.regex(reasons(right, API_SERVICE.replace(': buecherei', ': gemeinde'))[0] ?? '', /same organisation/);
+  t.regex(reasons(right.replace(', tr: Onay', ''))[0] ?? '', /legal_basis has no text in tr/);
+  const second = API_SERVICE.replace(': ausleihe\n', ': zweite\n');
+  const twice = faultsOf(townOf(town, { ausleihe: API_SERVICE, zweite: second }));
+  t.regex(twice[0]?.reason ?? '', /is the API of ausleihe already/);
+});
+
+test('tokens are encrypted only to a public key that can take them', (t) => {
+  const reasons = (key: string, tokens = 'jwt'): string[] => {
+    const resource = `tokens: ${tokens}, encryption_key: ${key} }`;
+    return serviceFaults(() =>
+      API_SERVICE.replace(': ausleihe\n', ': rathaus\n')
+        .replace('buecherei', 'gemeinde')
+        .replace('tokens: opaque }', resource),
+    ).map(({ reason }) => reason);
+  };
+  const jwk = ({ publicKey }: { publicKey: KeyObject }): string => JSON.stringify(publicKey.export({ format: 'jwk' }));
+  const ec = jwk(generateKeyPairSync('ec', { namedCurve: 'P-256' }));
+  t.deepEqual(reasons(ec), []);
+  t.deepEqual(reasons(jwk(generateKeyPairSync('x25519'))), []);
+  t.regex(reasons(ec, 'opaque')[0] ?? '', /nothing to encrypt/);
+  t.regex(reasons(jwk(generateKeyPairSync('ed25519')))[0] ?? '', /no key to encrypt to/);
+  t.regex(reasons(jwk(generateKeyPairSync('rsa', { modulusLength: 2048 })))[0] ?? '', /fewer than 3000 bits/);
+  t.regex(reasons('{ kty: EC, crv: P-256, x: a, y: b }')[0] ?? '', /no public key/);
+  t.regex(reasons(ec.replace('}', ',"d":"x"}'))[0] ?? '', /private material/);
 });

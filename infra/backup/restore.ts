@@ -171,7 +171,11 @@ const revive = async (
       return rows;
     });
     // Sessions and tokens are gone already, and services were told at the time.
-    const forgotten = await deletion.replayTombstones(ctx, gone, { service: () => undefined, revoke: async () => {} });
+    const forgotten = await deletion.replayTombstones(ctx, gone, {
+      service: () => undefined,
+      api: () => undefined,
+      revoke: async () => {},
+    });
     await audit.record(ctx, 'backup-restored', { detail: { taken: backup.takenAt, revoked, forgotten } });
     return { revoked, forgotten };
   } finally {

@@ -37,3 +37,17 @@ export const claimsTable = ({ claims }: Registration): string =>
           required ? 'ja' : 'freiwillig',
         ]),
       );
+
+/** The APIs of other organisations that a service calls for citizens; empty text if there are none. */
+export const apisTable = ({ apis = [] }: Registration): string =>
+  apis.length === 0
+    ? ''
+    : `\n${table(
+        ['Anfrage bei einer Schnittstelle', 'Umfang', 'Zweck', 'Rechtsgrundlage'],
+        apis.map(({ resource, scopes, purpose, legalBasis }) => [
+          resource,
+          scopes.join(', '),
+          purpose.de,
+          legalBasis.de,
+        ]),
+      )}\n`;

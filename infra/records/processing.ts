@@ -1,4 +1,4 @@
-import { claimsTable, GENERATED, organisationOf, retentionTable } from './markdown.ts';
+import { apisTable, claimsTable, GENERATED, organisationOf, retentionTable } from './markdown.ts';
 import type { Source } from './records.ts';
 
 /** Verzeichnis von Verarbeitungstätigkeiten, Art. 30 DSGVO. */
@@ -38,7 +38,7 @@ ${registrations
 ${registration.description.de}. Organisation: ${organisationOf(town, registration)}. Technischer Name: \`${registration.clientId}\`. Ansprechstelle: ${registration.contacts.join(', ')}.
 
 ${claimsTable(registration)}
-`,
+${apisTable(registration)}`,
   )
   .join('')}
 ## 3. Hilfe bei verlorenen Zugängen

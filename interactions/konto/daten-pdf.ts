@@ -62,13 +62,16 @@ export const exportPdf = async (data: Export, language: Language): Promise<Buffe
   }
   heading(t.services);
   if (data.services.length === 0) line(t.noServices);
-  for (const { name, organisation, pseudonym, since, last, claims } of data.services) {
+  for (const { name, organisation, pseudonym, since, last, claims, apis } of data.services) {
     line(`${inLanguage(name, language)} (${inLanguage(organisation, language)})`, FONTS.bold);
     if (pseudonym !== undefined) line(`${t.pseudonym}: ${pseudonym}`);
     line([t.since(day(since)), last && t.last(day(last))].filter(Boolean).join(', '));
     for (const { claim, given, value, purpose } of claims) {
       const what = given ? plain(value ?? t.nothing) : t.notGiven;
       line(`– ${claimLabel(claim, language)}: ${what}. ${inLanguage(purpose, language)}`);
+    }
+    for (const { name, purpose } of apis.filter((one) => one.given)) {
+      line(`– ${t.asksAt(inLanguage(name, language))}. ${inLanguage(purpose, language)}`);
     }
   }
   heading(t.pdfActivities);

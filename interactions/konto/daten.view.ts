@@ -1,6 +1,6 @@
 import * as attributes from '../../accounts/attributes.ts';
 import * as deletion from '../../accounts/deletion.ts';
-import { type KnownService, knownServices, preview } from '../../accounts/known-services.ts';
+import { type KnownApi, type KnownService, knownServices, preview } from '../../accounts/known-services.ts';
 import { RETENTION } from '../../accounts/retention.ts';
 import { claimLabel, claimValue, readableDay } from '../claim-value.view.ts';
 import { field, submit } from '../form.view.ts';
@@ -26,6 +26,14 @@ const claimItem = (
     <p class="ss-claim__why">${visitor.t.consent.purpose}: ${inLanguage(purpose, language)}</p></li>`;
 };
 
+const apiItem = (visitor: Visitor, { name, purpose, given, pseudonym }: KnownApi): Html => {
+  const { language } = visitor.shell;
+  const t = datenTexts(language);
+  return html`<li class="ss-claim"><h4 class="ss-claim__label">${t.asksAt(inLanguage(name, language))}</h4>
+    <p class="ss-claim__value">${given ? html`${t.pseudonymThere} <code class="ss-pseudonym">${pseudonym ?? ''}</code>` : html`<em>${t.notAllowed}</em>`}</p>
+    <p class="ss-claim__why">${visitor.t.consent.purpose}: ${inLanguage(purpose, language)}</p></li>`;
+};
+
 const serviceItem = (visitor: Visitor, service: KnownService): Html => {
   const { language } = visitor.shell;
   const t = datenTexts(language);
@@ -37,6 +45,7 @@ const serviceItem = (visitor: Visitor, service: KnownService): Html => {
     ${service.pseudonym === undefined ? html`<p class="kern-body">${t.gone}</p>` : html`<p class="kern-body">${t.pseudonym} <code class="ss-pseudonym">${service.pseudonym}</code></p>`}
     ${service.pseudonym !== undefined && service.claims.length === 0 && html`<p class="kern-body">${t.pseudonymOnly}</p>`}
     ${service.claims.length > 0 && html`<ul class="ss-claims">${service.claims.map((claim) => claimItem(visitor, claim))}</ul>`}
+    ${service.apis.length > 0 && html`<ul class="ss-claims">${service.apis.map((api) => apiItem(visitor, api))}</ul>`}
     ${kontoForm(
       visitor,
       'withdraw',

@@ -12,7 +12,12 @@ export const usesOf = (visit: Visit): ClaimUse[] =>
 /** What was shown: whose values, and which registration. A decision about anything else is not taken. */
 export const shown = (visit: Visit): string =>
   visit.domain.keys.formToken(
-    ['consent', visit.uid, visit.account?.id, consents.registrationDigest(visit.registration), ...visit.requested].join(
-      ' ',
-    ),
+    [
+      'consent',
+      visit.uid,
+      visit.account?.id,
+      consents.registrationDigest(visit.registration),
+      ...visit.requested,
+      ...visit.apis,
+    ].join(' '),
   );

@@ -13,11 +13,12 @@ const allow = async (visit: Visit, form: Form): Promise<Outcome> => {
   const wanted = ({ claim, required }: ClaimUse): boolean =>
     required || (form.text(checkboxOf(claim)) === 'yes' && visit.values[claim] !== undefined);
   const earlier = await consents.find(visit.domain, visit.account.id, visit.clientId);
-  // What was decided about claims that this request leaves out stays decided, as long as the registration is the same.
+  // What was decided about what this request leaves out stays decided, as long as the registration is the same.
   const same = earlier?.digest === consents.registrationDigest(visit.registration) ? earlier : undefined;
-  const kept = (claims: readonly string[] = []): string[] => claims.filter((claim) => !visit.requested.includes(claim));
+  const asked = [...visit.requested, ...visit.apis];
+  const kept = (names: readonly string[] = []): string[] => names.filter((name) => !asked.includes(name));
   await consents.record(visit.domain, visit.account.id, visit.registration, {
-    given: [...kept(same?.given), ...uses.filter(wanted).map(({ claim }) => claim)],
+    given: [...kept(same?.given), ...uses.filter(wanted).map(({ claim }) => claim), ...visit.apis],
     refused: [...kept(same?.refused), ...uses.filter((use) => !wanted(use)).map(({ claim }) => claim)],
   });
   return { go: 'on', apply: (progress) => ({ ...progress, consented: true }) };

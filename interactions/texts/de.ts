@@ -227,6 +227,10 @@ export const de = {
     requiredTitle: 'Diese Angaben braucht der Dienst',
     optionalTitle: 'Diese Angaben sind freiwillig',
     optionalHint: 'Setzen Sie einen Haken, wenn der Dienst die Angabe erhalten soll.',
+    apisOnlyTitle: 'Darf der Dienst für Sie woanders anfragen?',
+    apisTitle: 'Hier fragt der Dienst für Sie an',
+    apisHint: (service: string) =>
+      `Die andere Stelle erfährt dabei, dass Sie „${service}“ nutzen. Unter welchem Namen die eine Sie kennt, erfährt die andere nicht.`,
     value: 'Ihre Angabe',
     purpose: 'Wofür',
     legalBasis: 'Rechtsgrundlage',

@@ -220,6 +220,10 @@ export const en: Texts = {
     requiredTitle: 'The service needs these details',
     optionalTitle: 'These details are optional',
     optionalHint: 'Tick those that the service may have.',
+    apisOnlyTitle: 'May the service ask elsewhere for you?',
+    apisTitle: 'The service asks here for you',
+    apisHint: (service) =>
+      `The other organisation learns that you use “${service}”. By which name one knows you, the other does not learn.`,
     value: 'Your detail',
     purpose: 'What for',
     legalBasis: 'Legal basis',
