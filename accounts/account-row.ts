@@ -21,8 +21,18 @@ export type AccountRow = {
   readonly consents: Readonly<Record<string, string>> | null;
 };
 
-/** SQL of an account's row for the account whose id is in `column`: a sub-select, to be read along with something else. */
-export const accountRowSql = (column: string): string => `
+/** SQL of the one thing that most requests need to know: a sub-select as `accountRowSql`. */
+const accountStatusSql = (column: string): string =>
+  `SELECT json_build_object('status', a.status, 'kind', a.kind) FROM accounts a WHERE a.id = ${column}`;
+
+/**
+ * SQL of an account's row for the account whose id is in `column`: a sub-select, to be read along with something else;
+ * of its part `status` where claims are not asked for.
+ */
+export const accountRowSql = (column: string, part: 'whole' | 'status' = 'whole'): string =>
+  part === 'status' ? accountStatusSql(column) : wholeRowSql(column);
+
+const wholeRowSql = (column: string): string => `
   SELECT json_build_object(
     'status', a.status, 'kind', a.kind, 'language', a.language,
     'data_key', encode(a.data_key, 'base64'), 'data_key_version', a.data_key_version,
@@ -33,6 +43,9 @@ export const accountRowSql = (column: string): string => `
     'consents', (SELECT json_object_agg(encode(c.reference, 'base64'), encode(c.sealed, 'base64'))
       FROM consents c WHERE c.account_id = a.id))
   FROM accounts a WHERE a.id = ${column}`;
+
+/** The part of an account's row that says whether, and by whom, it may be used. */
+export type AccountStatus = Pick<AccountRow, 'status' | 'kind'>;
 
 /** The row by itself; null for an account that does not exist. */
 export const readAccountRow = async (ctx: Context, id: AccountId): Promise<AccountRow | null> => {

@@ -4,12 +4,14 @@ import type { Keys } from '../keys/keys.ts';
 import { type ArtifactRow, keyOf, type RequestScope, type SessionRow } from './oidc-request-scope.ts';
 import { type StoredSession, withGrantOf } from './oidc-session-merge.ts';
 import type { Shelf, Shelved } from './oidc-shelf-redis.ts';
-import { type AccountReader, graceOf } from './oidc-store.ts';
+import { type AccountPart, type AccountReader, graceOf } from './oidc-store.ts';
 import { readingStatements } from './oidc-store-sql.ts';
+import { perTurn } from './per-turn.ts';
 
 export type ArtifactTable = 'oidc_lasting' | 'oidc_fleeting';
 
-type Row = Record<string, unknown> & { account_id: string | null; account?: unknown };
+/** `key`: the handle that it was asked for by. */
+type Row = Record<string, unknown> & { key: Buffer; account_id: string | null; account?: unknown };
 type SealedSession = { uid: Buffer; sealed: Buffer; version: number; saved_at: Date };
 
 const HANDLE_BYTES = 32;
@@ -19,22 +21,52 @@ const FAMILY_BYTES = 4;
 export const copyOf = (payload: AdapterPayload): AdapterPayload =>
   JSON.parse(JSON.stringify(payload)) as AdapterPayload;
 
+const inOrder = (handles: readonly Buffer[], rows: readonly Row[]): (Row | undefined)[] => {
+  const byKey = new Map(rows.map((row) => [keyOf(row.key), row]));
+  return handles.map((handle) => byKey.get(keyOf(handle)));
+};
+
 /** Reads with everything that the request is going to ask for next, and remembers it for this request. */
 export const createReads = (
   { pool, keys, now }: { pool: Pool; keys: Keys; now: () => Date },
   reader: AccountReader | undefined,
   shelf: Shelf | undefined,
 ) => {
-  const statements = readingStatements(reader);
-
-  const query = async (name: keyof typeof statements, ...values: unknown[]): Promise<Row[]> => {
-    const { rows } = await pool.query<Row>({
-      name: `oidc_${name}`,
-      text: statements[name],
-      values: [now(), ...values],
-    });
+  const query = async (name: string, text: string, ...values: unknown[]): Promise<Row[]> => {
+    const { rows } = await pool.query<Row>({ name, text, values: [now(), ...values] });
     return rows;
   };
+
+  const readsOf = (part: AccountPart) => {
+    const statements = readingStatements(reader, part);
+    const byHandle = (name: 'oidc_lasting' | 'oidc_fleeting' | 'sessionById' | 'sessionByUid' | 'grant') =>
+      perTurn(async (handles: readonly Buffer[]): Promise<(Row | undefined)[]> => {
+        const rows = await query(`oidc_${name}_${part}`, statements[name], handles);
+        return inOrder(handles, rows);
+      });
+    const context = perTurn(async (shelved: readonly Shelved[]): Promise<(Row | undefined)[]> => {
+      const ids = shelved.map(({ id }) => id);
+      const rows = await query(
+        `oidc_context_${part}`,
+        statements.context,
+        ids,
+        shelved.map(({ grantId }) => grantId),
+        shelved.map(({ sessionUid }) => sessionUid),
+      );
+      return inOrder(ids, rows);
+    });
+    return {
+      context,
+      oidc_lasting: byHandle('oidc_lasting'),
+      oidc_fleeting: byHandle('oidc_fleeting'),
+      sessionById: byHandle('sessionById'),
+      sessionByUid: byHandle('sessionByUid'),
+      grant: byHandle('grant'),
+      byUserCode: async (handle: Buffer): Promise<Row | undefined> =>
+        (await query(`oidc_user_code_${part}`, statements.byUserCode, handle))[0],
+    };
+  };
+  const reads = { whole: readsOf('whole'), status: readsOf('status') };
 
   const noteAccount = (scope: RequestScope, { account_id: id, account }: Row): void => {
     if (reader !== undefined && id !== null) scope.accounts.set(id, account ?? null);
@@ -50,7 +82,7 @@ export const createReads = (
   /** Remembers what came along with a token or code. */
   const noteArtifact = (scope: RequestScope, row: Row): ArtifactRow => {
     const artifact: ArtifactRow = {
-      id: row['id'] as Buffer,
+      id: row.key,
       model: row['model'] as string,
       sealed: row['sealed'] as Buffer,
       grantId: row['grant_id'] as Buffer | null,
@@ -77,66 +109,41 @@ export const createReads = (
   };
 
   /** What a shelved artifact hangs on is read in Postgres; without it the artifact does not count. */
-  const fromShelf = async (scope: RequestScope, found: Shelved[]): Promise<ArtifactRow[]> => {
+  const fromShelf = async (scope: RequestScope, shelved: Shelved | undefined): Promise<ArtifactRow | null> => {
+    if (shelved === undefined) return null;
+    const { id, model, sealed, version, grantId, family, sessionUid, guarded, expiresAt } = shelved;
     // A note of a sign-in under way hangs on nothing: what it needs besides is read when it is asked for.
-    const [free, bound] = [
-      found.filter(({ model }) => model === 'Interaction'),
-      found.filter(({ model }) => model !== 'Interaction'),
-    ];
-    const contexts =
-      bound.length === 0
-        ? []
-        : await query(
-            'context',
-            bound.map(({ id }) => id),
-            bound.map(({ grantId }) => grantId),
-            bound.map(({ sessionUid }) => sessionUid),
-          );
-    const rows: ArtifactRow[] = free
-      .filter(({ expiresAt }) => expiresAt > now())
-      .map((shelved) => ({ ...shelved, sessionUid: null, consumedAt: null }));
-    for (const shelved of bound) {
-      const context = contexts.find(({ id }) => shelved.id.equals(id as Buffer));
-      if (context === undefined) continue;
-      const { grantId, family, sessionUid, guarded, expiresAt } = shelved;
-      if (grantId !== null && context['family'] !== family) continue;
-      if (guarded && context['session_sealed'] === null) continue;
-      if (expiresAt <= now() && context['consumed_at'] === null) continue;
-      const { id, model, sealed, version } = shelved;
-      const columns = { id, model, sealed, version, grant_id: grantId, session_uid: sessionUid, expires_at: expiresAt };
-      rows.push(noteArtifact(scope, { ...context, ...columns }));
+    if (model === 'Interaction') {
+      return expiresAt > now() ? { ...shelved, sessionUid: null, consumedAt: null } : null;
     }
-    return rows;
+    const context = await reads[scope.part].context(shelved);
+    if (context === undefined) return null;
+    if (grantId !== null && context['family'] !== family) return null;
+    if (guarded && context['session_sealed'] === null) return null;
+    if (expiresAt <= now() && context['consumed_at'] === null) return null;
+    const columns = {
+      key: id,
+      model,
+      sealed,
+      version,
+      grant_id: grantId,
+      session_uid: sessionUid,
+      expires_at: expiresAt,
+    };
+    return noteArtifact(scope, { ...context, ...columns });
   };
 
-  const rowsOf = async (scope: RequestScope, table: ArtifactTable, handles: Buffer[]): Promise<ArtifactRow[]> => {
-    if (shelf === undefined || table === 'oidc_lasting') {
-      return (await query(table, handles)).map((row) => noteArtifact(scope, row));
-    }
-    const found = await Promise.all(handles.map((id) => shelf.get(id)));
-    return fromShelf(
-      scope,
-      found.filter((one) => one !== undefined),
-    );
+  const artifactOf = async (scope: RequestScope, table: ArtifactTable, handle: Buffer): Promise<ArtifactRow | null> => {
+    if (shelf !== undefined && table === 'oidc_fleeting') return fromShelf(scope, await shelf.get(handle));
+    const row = await reads[scope.part][table](handle);
+    return row === undefined ? null : noteArtifact(scope, row);
   };
 
-  /** Finds that start in the same tick (introspection tries three models at once) share one statement. */
   const artifact = (scope: RequestScope, table: ArtifactTable, handle: Buffer): Promise<ArtifactRow | null> => {
     const key = keyOf(handle);
     const known = scope.artifacts.get(key);
     if (known !== undefined) return known;
-    let waiting = scope.waiting.get(table);
-    if (waiting === undefined) {
-      const handles: Buffer[] = [];
-      const rows = Promise.resolve().then(async () => {
-        scope.waiting.delete(table);
-        return new Map((await rowsOf(scope, table, handles)).map((row) => [keyOf(row.id), row]));
-      });
-      waiting = { handles, rows };
-      scope.waiting.set(table, waiting);
-    }
-    waiting.handles.push(handle);
-    const result = waiting.rows.then((rows) => rows.get(key) ?? null);
+    const result = artifactOf(scope, table, handle);
     scope.artifacts.set(key, result);
     result.catch(() => scope.artifacts.delete(key));
     return result;
@@ -165,7 +172,7 @@ export const createReads = (
     statement: 'sessionById' | 'sessionByUid',
     handle: Buffer,
   ): Promise<SessionRow | undefined> => {
-    const [row] = await query(statement, handle);
+    const row = await reads[scope.part][statement](handle);
     if (row === undefined) return undefined;
     noteAccount(scope, row);
     for (const grant of row['grants'] as Buffer[]) {
@@ -182,15 +189,12 @@ export const createReads = (
     openSession,
 
     async byUserCode(scope: RequestScope, handle: Buffer): Promise<ArtifactRow | undefined> {
-      let found: ArtifactRow | undefined;
+      let found: ArtifactRow | null;
       if (shelf === undefined) {
-        const [row] = await query('byUserCode', handle);
-        found = row && noteArtifact(scope, row);
-      } else {
-        const shelved = await shelf.byUserCode(handle);
-        [found] = shelved === undefined ? [] : await fromShelf(scope, [shelved]);
-      }
-      if (found === undefined) return undefined;
+        const row = await reads[scope.part].byUserCode(handle);
+        found = row === undefined ? null : noteArtifact(scope, row);
+      } else found = await fromShelf(scope, await shelf.byUserCode(handle));
+      if (found === null) return undefined;
       scope.artifacts.set(keyOf(found.id), Promise.resolve(found));
       return found;
     },
@@ -199,7 +203,7 @@ export const createReads = (
     async grant(scope: RequestScope, handle: Buffer): Promise<Buffer | null> {
       const known = scope.grants.get(keyOf(handle));
       if (known !== undefined) return known;
-      const [row] = await query('grant', handle);
+      const row = await reads[scope.part].grant(handle);
       const sealed = (row?.['sealed'] as Buffer | undefined) ?? null;
       scope.grants.set(keyOf(handle), sealed);
       if (row !== undefined) {
@@ -213,7 +217,7 @@ export const createReads = (
     async family(scope: RequestScope, handle: Buffer): Promise<number | undefined> {
       const known = scope.families.get(keyOf(handle));
       if (known !== undefined) return known;
-      const [row] = await query('grant', handle);
+      const row = await reads[scope.part].grant(handle);
       return row?.['family'] as number | undefined;
     },
 

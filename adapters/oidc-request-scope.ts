@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AdapterPayload } from 'oidc-provider';
 import type { StoredSession } from './oidc-session-merge.ts';
+import type { AccountPart } from './oidc-store.ts';
 
 /** A token, code or the like, as read. */
 export type ArtifactRow = {
@@ -64,6 +65,13 @@ export const keyOf = (handle: Buffer): string => handle.toString('latin1');
 
 /** What one HTTP request has read, and what it is about to write. */
 export class RequestScope {
+  /** How much of the account is read along. */
+  readonly part: AccountPart;
+
+  constructor(part: AccountPart = 'whole') {
+    this.part = part;
+  }
+
   /** By handle; null: it is not there. */
   readonly artifacts = new Map<string, Promise<ArtifactRow | null>>();
   readonly grants = new Map<string, Buffer | null>();
@@ -76,7 +84,6 @@ export class RequestScope {
   readonly revocations = new Map<string, Promise<void>>();
   /** What was found last of each artifact bound to a session; `findByUid` answers for these. */
   readonly tokens: AdapterPayload[] = [];
-  readonly waiting = new Map<string, { handles: Buffer[]; rows: Promise<Map<string, ArtifactRow>> }>();
   batch: Batch = { inserts: [] };
   /** When the oldest proof of this request says that it was issued, in seconds. */
   proofIssuedAt: number | undefined;

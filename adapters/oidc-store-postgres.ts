@@ -249,9 +249,9 @@ export const createPostgresStore = (
 
   return {
     adapterFor,
-    inRequest: async (work, failed = () => false) => {
+    inRequest: async (work, failed = () => false, part = 'whole') => {
       if (requestScope.getStore() !== undefined) return work();
-      const scope = new RequestScope();
+      const scope = new RequestScope(part);
       const settle = (): Promise<void> =>
         writes.settle(scope).catch((error: unknown) => {
           // The request has failed already; that its code was spent by another changes nothing.
@@ -271,7 +271,10 @@ export const createPostgresStore = (
       const scope = requestScope.getStore();
       if (scope !== undefined) await writes.flush(scope);
     },
-    accountRow: (id) => requestScope.getStore()?.accounts.get(id),
+    accountRow: (id, part) => {
+      const scope = requestScope.getStore();
+      return scope?.part === part || scope?.part === 'whole' ? scope.accounts.get(id) : undefined;
+    },
     sessionsOf: (id) => revocations.sessionsOf(id),
     endSessions: (id, except) => revocations.endSessions(id, except),
     revokeService: (id, clientId) => revocations.revokeService(id, clientId),

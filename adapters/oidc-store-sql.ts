@@ -1,34 +1,32 @@
 import type { QueryConfig } from 'pg';
 import type { Batch, Insert, SessionWrite } from './oidc-request-scope.ts';
-import type { AccountReader } from './oidc-store.ts';
+import type { AccountPart, AccountReader } from './oidc-store.ts';
 
 /** For so long after its end a spent artifact is recognised: its replay must end what it gave (RFC 6749 §4.1.2). */
 const REPLAY_KNOWN = `interval '10 minutes'`;
 
-const accountColumn = (reader: AccountReader | undefined, column: string): string =>
-  reader === undefined ? '' : `, (${reader(column)}) AS account`;
-
-/** The reading statements: each brings along what oidc-provider is going to ask for next. */
-export const readingStatements = (reader: AccountReader | undefined) => {
+/** The reading statements: each brings along what oidc-provider is going to ask for next. `$1` is the time. */
+export const readingStatements = (reader: AccountReader | undefined, part: AccountPart) => {
+  const account = (column: string): string => (reader === undefined ? '' : `, (${reader(column, part)}) AS account`);
   const artifact = (table: string, condition: string): string => `
-    SELECT t.id, t.model, t.sealed, t.grant_id, t.session_uid, t.version, t.consumed_at, t.expires_at,
+    SELECT t.id AS key, t.model, t.sealed, t.grant_id, t.session_uid, t.version, t.consumed_at, t.expires_at,
       g.sealed AS grant_sealed, g.family, g.account_id,
       s.sealed AS session_sealed, s.version AS session_version, s.saved_at AS session_saved_at
-      ${accountColumn(reader, 'g.account_id')}
+      ${account('g.account_id')}
     FROM ${table} t
     LEFT JOIN oidc_grants g ON g.id = t.grant_id AND g.expires_at > $1
     LEFT JOIN oidc_sessions s ON s.uid = t.session_uid AND s.expires_at > $1
     WHERE ${condition} AND (t.expires_at > $1 OR t.consumed_at IS NOT NULL AND t.expires_at > $1 - ${REPLAY_KNOWN})`;
-  const session = (source: string, condition: string): string => `
-    SELECT s.uid, s.sealed, s.version, s.saved_at, s.account_id,
+  const session = (source: string, key: string): string => `
+    SELECT ${key} AS key, s.uid, s.sealed, s.version, s.saved_at, s.account_id,
       ARRAY(SELECT g.id || int4send(g.family) || g.sealed FROM oidc_grants g WHERE g.id = ANY (s.grants) AND g.expires_at > $1) AS grants
-      ${accountColumn(reader, 's.account_id')}
-    FROM ${source} WHERE ${condition} AND s.expires_at > $1`;
+      ${account('s.account_id')}
+    FROM ${source} WHERE ${key} = ANY ($2::bytea[]) AND s.expires_at > $1`;
   // What shelved artifacts (ids in $2) hang on: their grants ($3) and sessions ($4), and whether they were spent.
   const context = `
-    SELECT w.id, p.at AS consumed_at, g.sealed AS grant_sealed, g.family, g.account_id,
+    SELECT w.id AS key, p.at AS consumed_at, g.sealed AS grant_sealed, g.family, g.account_id,
       s.sealed AS session_sealed, s.version AS session_version, s.saved_at AS session_saved_at
-      ${accountColumn(reader, 'g.account_id')}
+      ${account('g.account_id')}
     FROM unnest($2::bytea[], $3::bytea[], $4::bytea[]) AS w (id, grant_id, session_uid)
     LEFT JOIN oidc_spent p ON p.id = w.id
     LEFT JOIN oidc_grants g ON g.id = w.grant_id AND g.expires_at > $1
@@ -38,12 +36,20 @@ export const readingStatements = (reader: AccountReader | undefined) => {
     oidc_lasting: artifact('oidc_lasting', 't.id = ANY ($2::bytea[])'),
     oidc_fleeting: artifact('oidc_fleeting', 't.id = ANY ($2::bytea[])'),
     byUserCode: artifact('oidc_fleeting', 't.user_code = $2'),
-    sessionById: session('oidc_session_ids i JOIN oidc_sessions s ON s.uid = i.uid', 'i.id = $2'),
-    sessionByUid: session('oidc_sessions s', 's.uid = $2'),
-    grant: `SELECT g.sealed, g.family, g.account_id ${accountColumn(reader, 'g.account_id')}
-      FROM oidc_grants g WHERE g.id = $2 AND g.expires_at > $1`,
+    sessionById: session('oidc_session_ids i JOIN oidc_sessions s ON s.uid = i.uid', 'i.id'),
+    sessionByUid: session('oidc_sessions s', 's.uid'),
+    grant: `SELECT g.id AS key, g.sealed, g.family, g.account_id ${account('g.account_id')}
+      FROM oidc_grants g WHERE g.id = ANY ($2::bytea[]) AND g.expires_at > $1`,
   };
 };
+
+/** Artifacts of `oidc_lasting` that hang on nothing (client credentials), many at once. */
+export const ADD_FREE = `
+  INSERT INTO oidc_lasting AS t (id, model, sealed, expires_at)
+    SELECT * FROM unnest($1::bytea[], $2::text[], $3::bytea[], $4::timestamptz[])
+  ON CONFLICT (id) DO UPDATE SET grant_id = NULL, session_uid = NULL, sealed = excluded.sealed,
+    expires_at = excluded.expires_at, version = t.version + 1 WHERE t.consumed_at IS NULL
+  RETURNING id`;
 
 /** How much of a batch took place; undefined for what it did not contain. */
 export type BatchResult = { session?: number; grant?: number; consumed?: number; inserted?: number };

@@ -105,12 +105,16 @@ export type OidcStore = {
    * at the latest when `work` is done: only then may the response be sent. Rejects with one of oidc-provider's errors
    * if a write was refused (spent artifact, revoked grant, ended session). If `work` throws or `failed()` says so,
    * nothing new is kept, but one-time artifacts stay spent (refresh tokens excepted: their client may try again).
+   * `account` says how much of the account this request is going to need; all of it unless told otherwise.
    */
-  inRequest<T>(work: () => Promise<T>, failed?: () => boolean): Promise<T>;
+  inRequest<T>(work: () => Promise<T>, failed?: () => boolean, account?: AccountPart): Promise<T>;
   /** Sends this request's waiting writes now, so that a refusal surfaces here. Does nothing outside of a request. */
   flush(): Promise<void>;
-  /** The account's row as read along in this request (see `AccountReader`): null if there is none, undefined if unread. */
-  accountRow(account: string): unknown;
+  /**
+   * That part of the account's row as read along in this request (see `AccountReader`): null if there is no such account,
+   * undefined if it was not read.
+   */
+  accountRow(account: string, part: AccountPart): unknown;
   /**
    * Says when a proof in this request (DPoP, client assertion) was issued, in seconds; undefined where it does not say.
    * A store that has lost its replay marks refuses proofs from before the loss.
@@ -131,8 +135,11 @@ export type OidcStore = {
   purgeExpired(limit: number): Promise<number>;
 };
 
+/** What of an account is read along: all that claims are made from, or only whether and by whom it may be used. */
+export type AccountPart = 'whole' | 'status';
+
 /**
  * SQL that reads an account together with its session or grant: a scalar sub-select of type json for the account whose
  * id (uuid) is in `column`, for example `SELECT json_build_object('status', a.status) FROM accounts a WHERE a.id = ${column}`.
  */
-export type AccountReader = (column: string) => string;
+export type AccountReader = (column: string, part: AccountPart) => string;

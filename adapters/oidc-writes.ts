@@ -13,7 +13,8 @@ import {
 import { grantsOf, mergeSessions, type StoredSession } from './oidc-session-merge.ts';
 import type { Shelf } from './oidc-shelf-redis.ts';
 import { changedMeanwhile, grantGone, SESSION_SAVE_SECONDS, sessionGone, spent } from './oidc-store.ts';
-import { type BatchResult, batchStatement } from './oidc-store-sql.ts';
+import { ADD_FREE, type BatchResult, batchStatement } from './oidc-store-sql.ts';
+import { perTurn } from './per-turn.ts';
 
 const MERGE_ATTEMPTS = 10;
 const FOREIGN_KEY_VIOLATION = '23503';
@@ -62,6 +63,32 @@ export const createWrites = (
       throw error;
     }
   };
+
+  /** Artifacts that hang on nothing: those of one turn go out together. True for each that was stored. */
+  const addFree = perTurn(async (inserts: readonly Insert[]): Promise<boolean[]> => {
+    // One statement touches a row once. The same artifact twice in one turn is two changes of it.
+    if (new Set(inserts.map(({ id }) => keyOf(id))).size < inserts.length) {
+      const one = async (insert: Insert): Promise<boolean> => (await send({ inserts: [insert] })).inserted === 1;
+      const results: boolean[] = [];
+      for (const insert of inserts) results.push(await one(insert));
+      return results;
+    }
+    const { rows } = await pool.query<{ id: Buffer }>({
+      name: 'oidc_add_free',
+      text: ADD_FREE,
+      values: [
+        inserts.map(({ id }) => id),
+        inserts.map(({ model }) => model),
+        inserts.map(({ sealed }) => sealed),
+        inserts.map(({ expiresAt }) => expiresAt),
+      ],
+    });
+    const stored = new Set(rows.map(({ id }) => keyOf(id)));
+    return inserts.map(({ id }) => stored.has(keyOf(id)));
+  });
+
+  const isFree = ({ table, grantId, sessionUid }: Insert): boolean =>
+    table === 'oidc_lasting' && grantId === null && sessionUid === null;
 
   const check = (batch: Batch, result: BatchResult): void => {
     if (result.session === 0) throw sessionGone();
@@ -175,7 +202,13 @@ export const createWrites = (
     scope.endedSession = undefined;
     if (endedSession !== undefined && save === undefined) await endSession(endedSession);
     if (save !== undefined) return sendSession(scope, batch, save);
-    if (batch.consume === undefined && batch.inserts.length === 0) return;
+    const [first, ...others] = batch.inserts;
+    const bound = batch.consume ?? batch.grant ?? batch.guard;
+    if (bound === undefined && first !== undefined && others.length === 0 && isFree(first)) {
+      if (!(await addFree(first))) throw changedMeanwhile();
+      return;
+    }
+    if (batch.consume === undefined && first === undefined) return;
     check(batch, await send(batch));
   };
 

@@ -49,6 +49,7 @@ export const connect = (url: string, options: { applicationName: string; max: nu
     max: options.max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    options: '-c plan_cache_mode=force_generic_plan',
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     keepAlive: true,
   });

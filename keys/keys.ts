@@ -11,6 +11,7 @@ import {
 } from 'node:crypto';
 import type { KeyRing } from './key-ring.ts';
 import { accountOfSubject, subjectOf } from './pseudonyms.ts';
+import { Recent } from './recent.ts';
 import { type DataKey, openWith, rewrapDataKey, sealWith, unwrapDataKey, wrapNewDataKey } from './seal.ts';
 
 export type { DataKey } from './seal.ts';
@@ -51,6 +52,10 @@ export type Keys = {
   /** Whether the token was made for `id` by any cookie key; takes the same time for every wrong token. */
   checkFormToken(id: string, token: string): boolean;
 };
+
+/** How many opened values are remembered, and for how long at most half of it. */
+const KEPT = 4096;
+const KEPT_MS = 60_000;
 
 const hmac = (key: KeyObject, ...parts: (Buffer | string)[]): Buffer => {
   // Each part carries its length, so that ('ab', 'c') and ('a', 'bc') differ.
@@ -103,12 +108,27 @@ export const createKeys = (ring: KeyRing): Keys => {
 
   const indexKey = createSecretKey(ring.index);
 
+  // What was opened or sealed a moment ago is asked for again with the next request of the same citizen. An entry counts
+  // only for the very bytes that it was made from, so that what the database says is what holds.
+  const texts = new Recent<{ sealed: Buffer; plain: string }>(KEPT, KEPT_MS);
+  const dataKeys = new Recent<{ wrapped: Buffer; version: number; dataKey: DataKey }>(KEPT, KEPT_MS);
+  const nameOf = (purpose: string, id: Buffer | string): string =>
+    typeof id === 'string'
+      ? `${purpose.length}${purpose}${id}`
+      : `${purpose.length} ${purpose}${id.toString('latin1')}`;
+
   return {
     newDataKey(account) {
       const version = ring.keyEncryption.current;
       return { wrapped: wrapNewDataKey(wrappingKey(version), account, version), version };
     },
-    openDataKey: (account, wrapped, version) => unwrapDataKey(wrappingKey(version), account, version, wrapped),
+    openDataKey(account, wrapped, version) {
+      const known = dataKeys.get(account);
+      if (known?.version === version && known.wrapped.equals(wrapped)) return known.dataKey;
+      const dataKey = unwrapDataKey(wrappingKey(version), account, version, wrapped);
+      dataKeys.set(account, { wrapped, version, dataKey });
+      return dataKey;
+    },
     rewrapDataKey(account, wrapped, version) {
       const to = ring.keyEncryption.current;
       const from = { key: wrappingKey(version), version, wrapped };
@@ -121,11 +141,18 @@ export const createKeys = (ring: KeyRing): Keys => {
       const version = ring.keyEncryption.current;
       const header = Buffer.alloc(4);
       header.writeUInt32BE(version);
-      return Buffer.concat([header, sealWith(sharedKey(version, purpose, id), ['shared', purpose, id], plain)]);
+      const sealed = Buffer.concat([header, sealWith(sharedKey(version, purpose, id), ['shared', purpose, id], plain)]);
+      texts.set(nameOf(purpose, id), { sealed, plain });
+      return sealed;
     },
     openShared(purpose, id, sealed) {
+      const name = nameOf(purpose, id);
+      const known = texts.get(name);
+      if (known?.sealed.equals(sealed)) return known.plain;
       const key = sharedKey(sealed.readUInt32BE(0), purpose, id);
-      return openWith(key, ['shared', purpose, id], sealed.subarray(4));
+      const plain = openWith(key, ['shared', purpose, id], sealed.subarray(4));
+      texts.set(name, { sealed, plain });
+      return plain;
     },
     index: (kind, value) => hmac(indexKey, kind, value),
     subject: (sector, account) => subjectOf(ring.pseudonym, sector, account),

@@ -70,6 +70,10 @@ const isProtocolOnly = ({ method, url = '' }: IncomingMessage): boolean => {
   return PROTOCOL_ONLY.has(`${method} ${query < 0 ? url : url.slice(0, query)}`);
 };
 
+/** No claims are given there: id_tokens hold none, and introspection asks whether the account is active. */
+const WITHOUT_CLAIMS = new Set(['/token', '/token/introspection', '/token/revocation']);
+const accountPart = (path: string): 'status' | 'whole' => (WITHOUT_CLAIMS.has(path) ? 'status' : 'whole');
+
 /** What a JWT says about when it was issued; it is checked elsewhere. */
 const issuedAt = (jwt: string): number | undefined => {
   try {
@@ -166,7 +170,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
       provider.use(errors.boundary);
       provider.use(refuseFutureProofs);
       // What a request writes goes out before its answer: a refused write must not have been acknowledged.
-      provider.use((ctx, next) => store.inRequest(next, () => ctx.status >= 400));
+      provider.use((ctx, next) => store.inRequest(next, () => ctx.status >= 400, accountPart(ctx.path)));
       provider.use((ctx, next) => {
         const proof = ctx.get('DPoP');
         if (proof !== '') store.noteProof(issuedAt(proof));

@@ -1,5 +1,5 @@
 import type { FindAccount } from 'oidc-provider';
-import { type AccountRow, readAccountRow } from '../accounts/account-row.ts';
+import { type AccountRow, type AccountStatus, readAccountRow } from '../accounts/account-row.ts';
 import * as claims from '../accounts/claims.ts';
 import * as consents from '../accounts/consents.ts';
 import type { Context } from '../accounts/context.ts';
@@ -9,20 +9,29 @@ import { available } from './availability.ts';
 import type { Registrations } from './registrations.ts';
 
 /** The account's row: as this request has read it along with a session or token, or else by a statement of its own. */
-export type ReadAccount = (id: AccountId) => Promise<AccountRow | null>;
+export type ReadAccount = {
+  whole(id: AccountId): Promise<AccountRow | null>;
+  status(id: AccountId): Promise<AccountStatus | null>;
+};
 
 /** `readAlong` is the store's `accountRow`. */
-export const accountReader =
-  (context: () => Context, readAlong: (id: string) => unknown): ReadAccount =>
-  async (id) => {
-    const row = readAlong(id) as AccountRow | null | undefined;
-    return row === undefined ? available(() => readAccountRow(context(), id)) : row;
-  };
+export const accountReader = (
+  context: () => Context,
+  readAlong: (id: string, part: 'whole' | 'status') => unknown,
+): ReadAccount => {
+  const read =
+    (part: 'whole' | 'status') =>
+    async (id: AccountId): Promise<AccountRow | null> => {
+      const row = readAlong(id, part) as AccountRow | null | undefined;
+      return row === undefined ? available(() => readAccountRow(context(), id)) : row;
+    };
+  return { whole: read('whole'), status: read('status') };
+};
 
 /** Whether a token's account is there and active. */
 export const isActive = async (read: ReadAccount, account: unknown): Promise<boolean> => {
   const id = parseAccountId(account);
-  return id !== undefined && (await read(id))?.status === 'active';
+  return id !== undefined && (await read.status(id))?.status === 'active';
 };
 
 /**
@@ -34,7 +43,7 @@ export const findAccount =
   (context: () => Context, registrations: Registrations, town: Town, read: ReadAccount): FindAccount =>
   async (ctx, subject) => {
     const id = parseAccountId(subject);
-    const row = id === undefined ? null : await read(id);
+    const row = id === undefined ? null : await read.status(id);
     if (id === undefined || row?.status !== 'active') return undefined;
     // Staff and citizens never mix: to the one's client the other's account does not exist.
     const { client } = ctx.oidc;
@@ -47,11 +56,13 @@ export const findAccount =
         const clientId = parseClientId(registration?.clientId);
         if (use === 'id_token' || registration === undefined || clientId === undefined) return { sub: id };
         if (registration.claims.length === 0) return { sub: id };
-        const consent = consents.findIn(context(), id, clientId, row);
+        const whole = await read.whole(id);
+        if (whole === null) return { sub: id };
+        const consent = consents.findIn(context(), id, clientId, whole);
         const given = new Set(consent?.given);
         const allowed = registration.claims.map(({ claim }) => claim).filter((claim) => given.has(claim));
         if (allowed.length === 0) return { sub: id };
-        return { ...claims.releasedFrom(context(), id, registration, allowed, town, row), sub: id };
+        return { ...claims.releasedFrom(context(), id, registration, allowed, town, whole), sub: id };
       },
     };
   };

@@ -53,7 +53,7 @@ export const loadExistingGrant =
       return undefined;
     }
 
-    const row = await read(account);
+    const row = await read.whole(account);
     if (row === null) return undefined;
     const foreign = requestedApis(registration, params?.resource);
     const requested = [

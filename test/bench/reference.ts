@@ -89,7 +89,7 @@ const configuration = createConfiguration({
   context: () => ({ now: () => new Date() }) as never,
   registrations,
   adapter: mapAdapter,
-  readAccount: async () => null,
+  readAccount: { whole: async () => null, status: async () => null },
   flush: async () => {},
   noteProof: () => {},
   jwks: { keys: [{ ...privateJwk, kid, alg, use: 'sig' }] },

@@ -83,7 +83,7 @@ export const openProvider = async (options: { refreshTokens?: boolean; expiresWi
       Interaction: 600,
     },
     findAccount: async (_ctx, id) => {
-      const row = store.accountRow(id) as { name: string } | null | undefined;
+      const row = store.accountRow(id, 'whole') as { name: string } | null | undefined;
       if (row === undefined) throw new Error('the account was not read along');
       return row === null ? undefined : { accountId: id, claims: async () => ({ sub: id, name: row.name }) };
     },
