@@ -33,7 +33,7 @@ type Handle = (kind: string, id: string) => Buffer;
 export const handlesOf =
   (keys: Keys): Handle =>
   (kind, id) =>
-    keys.index(`oidc:${kind}`, id);
+    keys.handle(`oidc:${kind}`, id);
 
 /**
  * The store on Postgres. Ids are kept as keyed hashes, payloads sealed. `account` lets findAccount do without a

@@ -36,6 +36,8 @@ export type Keys = {
   openShared(purpose: string, id: Buffer | string, sealed: Buffer): string;
   /** A blind index or store handle: 32 bytes, the same for the same kind and value. */
   index(kind: string, value: string): Buffer;
+  /** As `index`, for random ids that one request looks up several times: remembered for a moment. */
+  handle(kind: string, id: string): Buffer;
   /** The pairwise subject of an account in a sector (OpenID Connect Core §8.1): 43 characters of base64url. */
   subject(sector: string, account: string): string;
   /** The account id in a subject of that sector; undefined for anything that is none. */
@@ -112,6 +114,7 @@ export const createKeys = (ring: KeyRing): Keys => {
   // only for the very bytes that it was made from, so that what the database says is what holds.
   const texts = new Recent<{ sealed: Buffer; plain: string }>(KEPT, KEPT_MS);
   const dataKeys = new Recent<{ wrapped: Buffer; version: number; dataKey: DataKey }>(KEPT, KEPT_MS);
+  const handles = new Recent<Buffer>(KEPT, KEPT_MS);
   const nameOf = (purpose: string, id: Buffer | string): string =>
     typeof id === 'string'
       ? `${purpose.length}${purpose}${id}`
@@ -155,6 +158,12 @@ export const createKeys = (ring: KeyRing): Keys => {
       return plain;
     },
     index: (kind, value) => hmac(indexKey, kind, value),
+    handle(kind, id) {
+      const name = nameOf(kind, id);
+      const handle = handles.get(name) ?? hmac(indexKey, kind, id);
+      handles.set(name, handle);
+      return handle;
+    },
     subject: (sector, account) => subjectOf(ring.pseudonym, sector, account),
     accountOf: (sector, subject) => accountOfSubject(ring.pseudonym, sector, subject),
     pepper(version = ring.pepper.current) {
