@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from 'jose';
-import type { Registration } from '../accounts/town.ts';
+import { MACHINE } from './harness/machine.ts';
 import { hasRedis, startRedis, type TestRedis } from './harness/redis.ts';
 import {
   addCitizen,
@@ -19,21 +19,6 @@ import { type Answer, Visitor } from './harness/visitor.ts';
 
 const CREDENTIALS = { email: 'verlust@buerger.example', password: 'vier grüne Äpfel im Korb' };
 const DEADLINE_MS = 3500;
-const MACHINE: Registration = {
-  clientId: 'maschine',
-  organisation: 'stadt',
-  name: { de: 'Maschine' },
-  description: { de: 'Maschine' },
-  kind: 'api',
-  authMethod: 'client_secret_basic',
-  redirectUris: [],
-  postLogoutRedirectUris: [],
-  claims: [],
-  refreshTokens: false,
-  needsEmail: false,
-  corsOrigins: [],
-  contacts: [],
-};
 
 let redis: TestRedis;
 let town: RunningTown;

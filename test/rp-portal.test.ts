@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
@@ -9,6 +8,7 @@ import { errors } from 'oidc-provider';
 import { ERROR_CATALOGUE } from '../interactions/entwickler/catalogue.ts';
 import { EXAMPLES, exampleText } from '../interactions/entwickler/examples.ts';
 import { PORTAL_PATHS } from '../interactions/entwickler/portal.view.ts';
+import { freePort } from './harness/free-port.ts';
 import { addCitizen, atHome, basic, post } from './harness/relying-party.ts';
 import { freePorts, newFolder, startSandboxProcess } from './harness/sandbox-process.ts';
 import { type RunningTown, startTown } from './harness/town.ts';
@@ -125,14 +125,6 @@ test('the playground signs a test citizen in and shows each request, response an
   const refused = await new Visitor().open(new URL('/entwickler/erproben/los?prompt=none', town.issuer), home);
   t.true(refused.text.includes('error=login_required'));
 });
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  return port;
-};
 
 test('the Node example of the portal runs as it stands, against the sandbox', async (t) => {
   const port = await freePorts();

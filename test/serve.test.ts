@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { newKeyRing } from '../keys/key-ring.ts';
+import { freePort } from './harness/free-port.ts';
 import { type TestDatabase, testDatabase } from './harness/postgres.ts';
 
 const MAIN = fileURLToPath(new URL('../provider/main.ts', import.meta.url));
@@ -34,14 +34,6 @@ const start = (
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (said += String(chunk)));
   return { child, said: () => said, ended: new Promise((resolve) => child.once('close', (code) => resolve(code))) };
 };
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 
 const ask = (port: number, path: string, host: string): Promise<{ status: number; text: string }> =>
   new Promise((resolve, reject) => {

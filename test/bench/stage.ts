@@ -1,6 +1,5 @@
 /** What a bench run needs: a durable Postgres of its own, services, citizens, and the processes that are compared. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +21,7 @@ import { startPostgres } from '../../infra/sandbox/postgres.ts';
 import { newKeyRing, parseKeyRing } from '../../keys/key-ring.ts';
 import { createKeys } from '../../keys/keys.ts';
 import { SoftPasskey } from '../harness/authenticator.ts';
+import { freePort } from '../harness/free-port.ts';
 import { startMailSink } from '../harness/mail-sink.ts';
 import type { BareSettings } from './bare.ts';
 import { type Child, confine, start } from './processes.ts';
@@ -92,14 +92,6 @@ export const services = (organisation: string): Registration[] => [
     resource: { identifier: API, scopes: ['lesen'], tokens: 'jwt' },
   },
 ];
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 
 export const addCitizens = async (
   ctx: Context,

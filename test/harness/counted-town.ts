@@ -5,31 +5,19 @@ import pg from 'pg';
 import * as consents from '../../accounts/consents.ts';
 import { parseAccountId } from '../../accounts/ids.ts';
 import type { Registration } from '../../accounts/town.ts';
+import { MACHINE } from './machine.ts';
 import { addCitizen, obtainCode, pkce } from './relying-party.ts';
 import { type RunningTown, startTown } from './town.ts';
 import { Visitor } from './visitor.ts';
 
 const CREDENTIALS = { email: 'zaehlen@buerger.example', password: 'vier grüne Äpfel im Korb' };
-const base = {
-  organisation: 'stadt',
-  name: { de: 'Zählwerk' },
-  description: { de: 'Zählt' },
-  redirectUris: [],
-  postLogoutRedirectUris: [],
-  claims: [],
-  refreshTokens: false,
-  needsEmail: false,
-  corsOrigins: [],
-  contacts: [],
-} as const;
-const MACHINE: Registration = { ...base, clientId: 'maschine', kind: 'api', authMethod: 'client_secret_basic' };
 const API: Registration = {
   ...MACHINE,
   clientId: 'schnittstelle',
   resource: { identifier: 'https://api.stadt.example/', scopes: ['lesen'], tokens: 'jwt' },
 };
 const APP: Registration = {
-  ...base,
+  ...MACHINE,
   clientId: 'app',
   kind: 'native',
   authMethod: 'none',

@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,19 +10,12 @@ import type { Context } from '../../accounts/context.ts';
 import type { Registration } from '../../accounts/town.ts';
 import { newKeyRing, parseKeyRing } from '../../keys/key-ring.ts';
 import { createKeys } from '../../keys/keys.ts';
+import { freePort } from './free-port.ts';
 import { testDatabase } from './postgres.ts';
 
 const MAIN = fileURLToPath(new URL('../../provider/main.ts', import.meta.url));
 const TOWN_FILE = fileURLToPath(new URL('../../infra/towns/guetersloh/town.yaml', import.meta.url));
 export const PRODUCTION_HOST = 'id.bench.example';
-
-export const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 
 export type Production = {
   readonly port: number;

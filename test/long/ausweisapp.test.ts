@@ -1,10 +1,11 @@
 /** The real AusweisApp (Debian package ausweisapp2) fetches our TC token over TLS and follows the redirect of its error. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { freePort } from '../harness/free-port.ts';
 import { type IdentityTown, startIdentityTown } from '../harness/identity-town.ts';
 import { atHome } from '../harness/relying-party.ts';
 import { Visitor } from '../harness/visitor.ts';
@@ -15,14 +16,6 @@ let place: IdentityTown;
 let app: ChildProcess | undefined;
 let client = '';
 const home = mkdtempSync(join(tmpdir(), 'ausweisapp-'));
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 
 /**
  * Follows the activation link. AusweisApp says «102 Processing» with `Connection: close` and then goes on with its answer:

@@ -5,11 +5,12 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import { request } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { connect, createServer as createTcpServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
+import { freePort } from '../harness/free-port.ts';
 
 const INFRA = fileURLToPath(new URL('../../infra/', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'schluessel-proxies-'));
@@ -28,14 +29,6 @@ const LIES = {
   forwarded: 'for=6.6.6.6',
   'x-request-id': 'chosen-by-the-client',
 };
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createTcpServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 
 const certificate = (name: string, subject: string): { key: string; cert: string } => {
   const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)];

@@ -1,26 +1,11 @@
 /** Two workers on one port: renewed under load, replaced after a crash, told of changes, and stopped without a loss. */
 import test from 'ava';
 import * as clients from '../../accounts/clients.ts';
-import type { Registration } from '../../accounts/town.ts';
 import { childrenOf } from '../bench/processes.ts';
 import { Wire } from '../bench/wire.ts';
+import { MACHINE } from '../harness/machine.ts';
 import { PRODUCTION_HOST, type Production, startProduction } from '../harness/production.ts';
 
-const MACHINE: Registration = {
-  clientId: 'maschine',
-  organisation: 'stadt',
-  name: { de: 'Maschine' },
-  description: { de: 'Maschine' },
-  kind: 'api',
-  authMethod: 'client_secret_basic',
-  redirectUris: [],
-  postLogoutRedirectUris: [],
-  claims: [],
-  refreshTokens: false,
-  needsEmail: false,
-  corsOrigins: [],
-  contacts: [],
-};
 const CONNECTIONS = 8;
 
 const tokenOf = async (wire: Wire, id: string, secret: string): Promise<number> => {

@@ -1,14 +1,13 @@
 /** SimpleSAMLphp (Debian package simplesamlphp), which nobody here wrote, as SAML identity provider. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { createBundId } from '../../adapters/bundid.ts';
 import { ACS, BPK2, bundIdKeys, bundIdSettings, ENTITY_ID, IDP } from '../harness/bundid.ts';
 import { memoryMarks } from '../harness/eid.ts';
+import { freePort } from '../harness/free-port.ts';
 
 const ROOT = '/usr/share/simplesamlphp/www';
 const INSTALL =
@@ -16,14 +15,6 @@ const INSTALL =
 const folder = mkdtempSync(join(tmpdir(), 'simplesamlphp-'));
 let php: ChildProcess | undefined;
 let origin = '';
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 
 const base64 = (pem: string): string => pem.replaceAll(/-----[^-]+-----|\s/g, '');
 
