@@ -10,9 +10,6 @@ export type Client = { readonly registration: Registration; readonly secrets: re
 
 type StoredSecret = { hash: string; created_at: string };
 
-/** Processes wait for this to read the registrations anew. */
-const REGISTRATIONS_CHANNEL = 'registrations';
-
 /** Old and new: a service changes its secret without a moment in which neither works. */
 const SECRETS_AT_ONCE = 2;
 const SECRET_LENGTH = 43;
@@ -57,7 +54,7 @@ const withSecret = (stored: StoredSecret[], secret: Secret | undefined, now: Dat
 
 /**
  * Puts exactly these registrations in force: absent ones are removed, secrets that are not given stay. All processes
- * are told if anything changed.
+ * are told if anything changed (a trigger, infra/migrations/0061-changes.sql).
  */
 export const apply = (
   ctx: Context,
@@ -91,7 +88,6 @@ export const apply = (
     if (result.removed.length > 0) await tx.db('clients').whereIn('client_id', result.removed).delete();
     if (result.added.length + result.changed.length + result.removed.length > 0) {
       await audit.record(tx, 'registrations-applied', { detail: result });
-      await tx.db.raw('SELECT pg_notify(?, ?)', [REGISTRATIONS_CHANNEL, '']);
     }
     return result;
   });
@@ -123,6 +119,5 @@ export const addSecret = (
     const secrets = JSON.stringify(withSecret(row.secrets, secret, tx.now()));
     await tx.db('clients').where({ client_id: clientId }).update({ secrets, updated_at: tx.now() });
     await audit.record(tx, 'client-secret-added', { detail: { client: clientId } });
-    await tx.db.raw('SELECT pg_notify(?, ?)', [REGISTRATIONS_CHANNEL, '']);
     return { outcome: 'added', secret };
   });

@@ -18,9 +18,6 @@ export type SigningKey = {
   readonly privateJwk: JWK;
 };
 
-/** Processes wait for this to read the signing keys anew. */
-export const SIGNING_KEYS_CHANNEL = 'signing_keys';
-
 /** What private keys are sealed for. */
 export const SIGNING_KEY_PURPOSE = 'signing key';
 /** The order in which keys are published: oidc-provider signs with the first that fits. */
@@ -55,27 +52,19 @@ const create = async (ctx: Context, alg: SigningAlgorithm): Promise<string> => {
 
 /**
  * Creates the keys that time demands and destroys those that no token needs any more. May be called by every process at
- * any time: one does the work, and all are told if something changed.
+ * any time: one does the work, and all are told if something changed (a trigger, infra/migrations/0061-changes.sql).
  */
 export const ensure = (ctx: Context, algorithms: readonly SigningAlgorithm[] = ['ES256']): Promise<void> =>
   inTransaction(ctx, async (tx) => {
     await tx.db.raw("SELECT pg_advisory_xact_lock(hashtext('signing keys'))");
     const stored = await rows(tx);
     const now = tx.now();
-    let changed = false;
     for (const alg of algorithms) {
       const all = stored.filter((row) => row.alg === alg);
-      if (needsNewSigningKey(all, now)) {
-        await create(tx, alg);
-        changed = true;
-      }
+      if (needsNewSigningKey(all, now)) await create(tx, alg);
       const gone = all.filter((row) => signingKeyState(row, all, now) === 'gone').map(({ kid }) => kid);
-      if (gone.length > 0) {
-        await tx.db('signing_keys').whereIn('kid', gone).delete();
-        changed = true;
-      }
+      if (gone.length > 0) await tx.db('signing_keys').whereIn('kid', gone).delete();
     }
-    if (changed) await tx.db.raw('SELECT pg_notify(?, ?)', [SIGNING_KEYS_CHANNEL, '']);
   });
 
 /** The keys to publish: the current one first, then the next, then those that only verify. */
@@ -99,9 +88,7 @@ export const load = async (ctx: Context): Promise<SigningKey[]> => {
 const locked = async <T>(ctx: Context, work: (tx: Context, stored: Row[]) => Promise<T>): Promise<T> =>
   inTransaction(ctx, async (tx) => {
     await tx.db.raw("SELECT pg_advisory_xact_lock(hashtext('signing keys'))");
-    const result = await work(tx, await rows(tx));
-    await tx.db.raw('SELECT pg_notify(?, ?)', [SIGNING_KEYS_CHANNEL, '']);
-    return result;
+    return work(tx, await rows(tx));
   });
 
 /** Makes the next key ahead of its time; it signs once every service has had a day to fetch it. */

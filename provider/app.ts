@@ -27,6 +27,7 @@ import { createAdminApi } from './admin-api/api.ts';
 import { AuditKeeper } from './audit-keeper.ts';
 import { available } from './availability.ts';
 import { repeat } from './background.ts';
+import { followChanges } from './changes.ts';
 import { accountReader } from './claims.ts';
 import { permitDeviceCodes } from './client-metadata.ts';
 import { createConfiguration } from './configuration.ts';
@@ -136,7 +137,6 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const stored = { pool: postgres.pool, keys, now, account: accountRowSql };
   const store = deps.redis === undefined ? createPostgresStore(stored) : createRedisStore(stored, deps.redis);
   const registrations = new Registrations(context, issuer);
-  await registrations.load();
 
   const errors = createErrors({ issuer, town, log, sandbox: deps.sandbox });
   const adapter: AdapterFactory = (model) => providerAdapter(model, store, registrations, context);
@@ -194,7 +194,16 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const notices = repeat('notices', SECOND, log, () => deliverNotices(context(), deps.mailer, log));
   const logouts = repeat('logouts', SECOND, log, () => deliverLogouts(current.instance, context(), log));
   const signing = repeat('signing keys', 30 * SECOND, log, () => current.refresh());
-  const registered = repeat('registrations', 30 * SECOND, log, () => registrations.load());
+  const follow = followChanges(postgres.pool, {
+    async registrations() {
+      await registrations.load();
+      // A service may need keys of another kind.
+      await current.refresh();
+    },
+    signing_keys: () => current.refresh(),
+  });
+  await follow();
+  const changed = repeat('changes', SECOND / 2, log, follow);
   const rotation = repeat('key rotation', 60 * SECOND, log, async () => {
     while ((await keyRotation.rotate(context())) > 0);
   });
@@ -205,10 +214,9 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const tending = repeat('store', SECOND, log, () => store.tend());
   const keeper = new AuditKeeper(context, deps.checkpoints, log);
   const auditing = repeat('audit', SECOND, log, () => keeper.turn());
-  const tasks = [notices, logouts, events, rotation, signing, registered, purge, tending, auditing];
-  await current.refresh();
-  const listening = await listen(deps.databaseUrl, ['registrations', 'signing_keys'], (channel) => {
-    if (channel === 'registrations') registered.wake();
+  const tasks = [notices, logouts, events, rotation, signing, changed, purge, tending, auditing];
+  const listening = await listen(deps.databaseUrl, ['registrations', 'signing_keys'], () => {
+    changed.wake();
     signing.wake();
   });
 

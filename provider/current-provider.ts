@@ -27,6 +27,7 @@ export class CurrentProvider {
   #handler: RequestHandler | undefined;
   #documents: Documents = () => false;
   #keys = '';
+  #refreshing: Promise<void> = Promise.resolve();
   readonly #parts: CurrentProviderParts;
 
   constructor(parts: CurrentProviderParts) {
@@ -49,7 +50,14 @@ export class CurrentProvider {
   }
 
   /** Creates the keys that are due, reads those in force and builds a new instance if they changed. */
-  async refresh(): Promise<void> {
+  refresh(): Promise<void> {
+    // One after another: an older reading must not replace a newer one.
+    const refreshed = this.#refreshing.then(() => this.#refresh());
+    this.#refreshing = refreshed.catch(() => {});
+    return refreshed;
+  }
+
+  async #refresh(): Promise<void> {
     const ctx = this.#parts.context();
     await signingKeys.ensure(ctx, this.#parts.algorithms());
     const keys = await signingKeys.load(ctx);

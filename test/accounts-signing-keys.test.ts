@@ -54,7 +54,7 @@ test('all processes are told when a key was made, and not otherwise', async (t) 
   listener.on('notification', () => {
     told += 1;
   });
-  await listener.query(`LISTEN ${signingKeys.SIGNING_KEYS_CHANNEL}`);
+  await listener.query('LISTEN signing_keys');
   await signingKeys.ensure(domain.ctx);
   await signingKeys.ensure(domain.ctx);
   await listener.query('SELECT 1');

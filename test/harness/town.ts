@@ -104,6 +104,8 @@ type Options = {
   readonly server?: string;
   /** A Redis beside it. */
   readonly redisUrl?: string;
+  /** Where it listens for notifications instead of at the database itself. */
+  readonly listenAt?: (databaseUrl: string) => Promise<string>;
   readonly now?: () => Date;
   readonly town?: Town;
   /** Further services, for which there is no server. */
@@ -194,7 +196,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     trustedProxies: ['127.0.0.1/32'],
     ...(options.clientAuthority !== undefined && { mtlsOrigin: new URL(mtlsOrigin) }),
     postgres,
-    databaseUrl: database.url,
+    databaseUrl: (await options.listenAt?.(database.url)) ?? database.url,
     keys,
     town,
     hashing,
