@@ -1,4 +1,5 @@
 import type { Context } from './context.ts';
+import { longestWait } from './outbox.ts';
 
 /** What tells whether this process may serve. */
 export type Standing = {
@@ -7,17 +8,47 @@ export type Standing = {
   /** Writes are refused: the connection leads to a standby. */
   readonly readOnly: boolean;
   readonly migrations: readonly string[];
+  /** Age of the newest signing key that is not revoked; undefined if there is none. */
+  readonly newestSigningKeySeconds: number | undefined;
+  /** How long the row that waits longest has been waiting. */
+  readonly noticeSeconds: number;
+  readonly logoutNoticeSeconds: number;
 };
 
-/** Asks the database, in one round trip, whether it can be worked with. */
+type StandingRow = {
+  at: Date;
+  read_only: boolean;
+  migrations: string[] | null;
+  key_age: number | null;
+  notice_age: number;
+  logout_age: number;
+};
+
+/** Each has one `?` for the time. */
+const KEY_AGE =
+  '(SELECT extract(epoch FROM ?::timestamptz - max(created_at))::float8 FROM signing_keys WHERE revoked_at IS NULL) AS key_age';
+const WAIT = `${longestWait('?::timestamptz')} AS age`;
+
+/** Asks the database, in one round trip, whether it can be worked with, and what waits. */
 export const standing = async (ctx: Context): Promise<Standing> => {
-  const { rows } = await ctx.db.raw<{ rows: { at: Date; read_only: boolean; migrations: string[] | null }[] }>(
+  const now = ctx.now();
+  const { rows } = await ctx.db.raw<{ rows: StandingRow[] }>(
     `SELECT clock_timestamp() AS at, pg_is_in_recovery() AS read_only,
-            (SELECT array_agg(name) FROM migrations) AS migrations`,
+            (SELECT array_agg(name) FROM migrations) AS migrations, ${KEY_AGE},
+            n.age AS notice_age, l.age AS logout_age
+       FROM (SELECT ${WAIT} FROM notices) n, (SELECT ${WAIT} FROM logout_notices) l`,
+    [now, now, now],
   );
   const [row] = rows;
   if (row === undefined) throw new Error('the database gave no answer');
-  return { databaseTime: row.at, readOnly: row.read_only, migrations: row.migrations ?? [] };
+  return {
+    databaseTime: row.at,
+    readOnly: row.read_only,
+    migrations: row.migrations ?? [],
+    newestSigningKeySeconds: row.key_age ?? undefined,
+    noticeSeconds: row.notice_age,
+    logoutNoticeSeconds: row.logout_age,
+  };
 };
 
 /** Rows that wait in an outbox. */
@@ -45,19 +76,17 @@ type MeasureRow = {
 export const measure = async (ctx: Context): Promise<Measures> => {
   const now = ctx.now();
   const { rows } = await ctx.db.raw<{ rows: MeasureRow[] }>(
-    `SELECT n.rows AS notices, coalesce(extract(epoch FROM ?::timestamptz - n.oldest), 0)::float8 AS notice_age,
-            l.rows AS logouts, coalesce(extract(epoch FROM ?::timestamptz - l.oldest), 0)::float8 AS logout_age,
-            (SELECT extract(epoch FROM ?::timestamptz - max(created_at))::float8 FROM signing_keys WHERE revoked_at IS NULL) AS key_age,
+    `SELECT n.rows AS notices, n.age AS notice_age, l.rows AS logouts, l.age AS logout_age, ${KEY_AGE},
             pg_database_size(current_database()) AS bytes
-       FROM (SELECT count(*) AS rows, min(created_at) AS oldest FROM notices) n,
-            (SELECT count(*) AS rows, min(created_at) AS oldest FROM logout_notices) l`,
+       FROM (SELECT count(*) AS rows, ${WAIT} FROM notices) n,
+            (SELECT count(*) AS rows, ${WAIT} FROM logout_notices) l`,
     [now, now, now],
   );
   const [row] = rows;
   if (row === undefined) throw new Error('the database gave no answer');
   return {
-    notices: { rows: Number(row.notices), oldestSeconds: Math.max(0, row.notice_age) },
-    logoutNotices: { rows: Number(row.logouts), oldestSeconds: Math.max(0, row.logout_age) },
+    notices: { rows: Number(row.notices), oldestSeconds: row.notice_age },
+    logoutNotices: { rows: Number(row.logouts), oldestSeconds: row.logout_age },
     newestSigningKeySeconds: row.key_age ?? undefined,
     databaseBytes: Number(row.bytes),
   };

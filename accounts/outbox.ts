@@ -10,6 +10,19 @@ const LONGEST_BACK_OFF_SECONDS = 3600;
 /** Codes only: a mail server's own words quote the recipient's address. */
 const CODE = /^[A-Za-z0-9_ -]{1,40}$/;
 
+/** Tries after which the back-off grows no more. */
+const GROWING_TRIES = Math.ceil(Math.log2(LONGEST_BACK_OFF_SECONDS / FIRST_BACK_OFF_SECONDS));
+
+/**
+ * SQL: seconds for which the row of an outbox that waits longest has been waiting, 0 if there is none. A row is dated by the
+ * day, so that its wait follows from its tries (the pauses between them) and the time of the next.
+ */
+export const longestWait = (now: string): string => {
+  const growing = `${FIRST_BACK_OFF_SECONDS} * (2 ^ least(tries, ${GROWING_TRIES}) - 1)`;
+  const hourly = `${LONGEST_BACK_OFF_SECONDS} * greatest(tries - ${GROWING_TRIES}, 0)`;
+  return `greatest(coalesce(max(${growing} + ${hourly} + extract(epoch FROM ${now} - due_at)), 0), 0)::float8`;
+};
+
 const later = (ctx: Context, seconds: number): Date => new Date(ctx.now().getTime() + seconds * 1000);
 
 /** Adds a row; `content` is sealed for this row alone. */

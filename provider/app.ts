@@ -191,8 +191,12 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const events = repeat('security events', 5 * SECOND, log, () =>
     deliverSecurityEvents(context(), { issuer, registrations, log }),
   );
-  const notices = repeat('notices', SECOND, log, () => deliverNotices(context(), deps.mailer, log));
-  const logouts = repeat('logouts', SECOND, log, () => deliverLogouts(current.instance, context(), log));
+  const notices = repeat('notices', SECOND, log, () =>
+    deliverNotices(context(), deps.mailer, log, deps.metrics?.delivered),
+  );
+  const logouts = repeat('logouts', SECOND, log, () =>
+    deliverLogouts(current.instance, context(), log, deps.metrics?.delivered),
+  );
   const signing = repeat('signing keys', 30 * SECOND, log, () => current.refresh());
   const follow = followChanges(postgres.pool, {
     async registrations() {
@@ -212,7 +216,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     await enforceRetention(context(), { text: dormancyText({ town, issuer }), ending });
   });
   const tending = repeat('store', SECOND, log, () => store.tend());
-  const keeper = new AuditKeeper(context, deps.checkpoints, log);
+  const keeper = new AuditKeeper(context, deps.checkpoints, log, deps.metrics);
   const auditing = repeat('audit', SECOND, log, () => keeper.turn());
   const tasks = [notices, logouts, events, rotation, signing, changed, purge, tending, auditing];
   const listening = await listen(deps.databaseUrl, ['registrations', 'signing_keys'], () => {

@@ -6,6 +6,16 @@ import { ServiceUnavailable } from './availability.ts';
 
 /** Checkpoints are never further apart than five minutes; one turn may be late. */
 const CHECKPOINT_MS = 4 * 60 * 1000;
+/** Reading two years of audit takes seconds; a gap is alarmed on the same day. */
+const VERIFY_MS = 6 * 3600 * 1000;
+
+/** Told of what monitoring watches. */
+export type AuditWatch = {
+  /** The whole chain was read. */
+  auditVerified(faults: number): void;
+  /** A checkpoint was kept. */
+  checkpointed(at: Date): void;
+};
 
 /** Chains what is recorded and has checkpoints of it kept outside of the database. */
 export class AuditKeeper {
@@ -14,11 +24,16 @@ export class AuditKeeper {
   readonly #context: () => Context;
   readonly #target: CheckpointTarget | undefined;
   readonly #log: Logger;
+  readonly #watch: AuditWatch | undefined;
+  #verifiedAt: number;
 
-  constructor(context: () => Context, target: CheckpointTarget | undefined, log: Logger) {
+  constructor(context: () => Context, target: CheckpointTarget | undefined, log: Logger, watch?: AuditWatch) {
     this.#context = context;
     this.#target = target;
     this.#log = log;
+    this.#watch = watch;
+    // Not while a node is starting; and one that is restarted often has been verified by another.
+    this.#verifiedAt = context().now().getTime() - VERIFY_MS + CHECKPOINT_MS;
   }
 
   /** The time of the last checkpoint of this process; undefined before the first. */
@@ -31,6 +46,17 @@ export class AuditKeeper {
     const head = await chain.advance(this.#context());
     const now = this.#context().now().getTime();
     if (this.#failing || this.#last === undefined || now - this.#last.at >= CHECKPOINT_MS) await this.#write(head);
+    if (now - this.#verifiedAt < VERIFY_MS) return;
+    this.#verifiedAt = now;
+    await this.verify();
+  }
+
+  /** Reads the whole chain against the checkpoints that are kept, so that a gap is noticed without anybody asking. */
+  async verify(): Promise<void> {
+    const { links, faults } = await chain.verify(this.#context(), await this.kept());
+    this.#watch?.auditVerified(faults.length);
+    if (faults.length > 0)
+      this.#log.error({ links, faults: faults.slice(0, 10) }, 'the audit was altered or has a gap');
   }
 
   /** Before an administrator's change: where the last checkpoint could not be kept, nothing is changed. */
@@ -58,6 +84,7 @@ export class AuditKeeper {
       else await this.#target.write(JSON.stringify(checkpoint));
       this.#failing = false;
       this.#last = { position: head.position, at: ctx.now().getTime() };
+      this.#watch?.checkpointed(ctx.now());
     } catch (error) {
       this.#failing = true;
       this.#log.error({ err: error }, 'the checkpoint of the audit cannot be kept; administrators can change nothing');

@@ -4,6 +4,7 @@ import type { Context } from '../accounts/context.ts';
 import { parseAccountId, parseClientId } from '../accounts/ids.ts';
 import * as logoutNotices from '../accounts/logout-notices.ts';
 import { available } from './availability.ts';
+import type { Metrics } from './metrics.ts';
 
 type RpInitiatedLogout = NonNullable<NonNullable<Configuration['features']>['rpInitiatedLogout']>;
 export type LogoutPages = Required<Pick<RpInitiatedLogout, 'logoutSource' | 'postLogoutSuccessSource'>>;
@@ -35,7 +36,12 @@ export function queueBackchannelLogout(provider: Provider, context: () => Contex
 }
 
 /** Sends what is due, all services of a turn at once, as one that hangs must not hold up the others. */
-export async function deliverLogouts(provider: Provider, ctx: Context, log: Logger): Promise<void> {
+export async function deliverLogouts(
+  provider: Provider,
+  ctx: Context,
+  log: Logger,
+  delivered?: Metrics['delivered'],
+): Promise<void> {
   const send = sendNow.get(provider);
   if (send === undefined) throw new TypeError('this provider has no outbox');
   for (;;) {
@@ -49,7 +55,9 @@ export async function deliverLogouts(provider: Provider, ctx: Context, log: Logg
             await send.call(client as unknown as ClientPrototype, notice.accountId, notice.sid);
           }
           await logoutNotices.done(ctx, notice.id);
+          delivered?.('logouts', true);
         } catch (error) {
+          delivered?.('logouts', false);
           // The service is not named: together with the time it would say who used what.
           log.warn({ notice: notice.id, reason: (error as Error).message }, 'logout token not delivered');
           await logoutNotices.failed(ctx, notice.id, 'not delivered');

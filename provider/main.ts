@@ -14,7 +14,8 @@ import { parseKeyRing } from '../keys/key-ring.ts';
 import { createKeys } from '../keys/keys.ts';
 import { createApp } from './app.ts';
 import { createHealth } from './health.ts';
-import { createMetrics, serveMetrics } from './metrics.ts';
+import { createMetrics } from './metrics.ts';
+import { answerPrimary, serveMetrics, textOfWorkers } from './metrics-server.ts';
 import { serve } from './serve.ts';
 import { keepWorkers } from './workers.ts';
 
@@ -39,7 +40,19 @@ try {
 } catch (error) {
   refuseToStart([`DATABASE_URL: ${(error as Error).message}`]);
 }
-if (config.workers > 1 && cluster.isPrimary) process.exit(await keepWorkers(config.workers, log));
+
+/** Serves Prometheus, where that is set up. */
+const serveMeasures = async (text: () => Promise<string>): ReturnType<typeof serveMetrics> =>
+  config.metrics === undefined
+    ? { close: async () => {} }
+    : await serveMetrics(text, config.metrics.host, config.metrics.port).catch((error: NodeJS.ErrnoException) =>
+        refuseToStart([`METRICS_PORT: ${config.metrics?.port} cannot be used (${error.code}); set another.`]),
+      );
+
+if (config.workers > 1 && cluster.isPrimary) {
+  await serveMeasures(textOfWorkers);
+  process.exit(await keepWorkers(config.workers, log));
+}
 
 const postgres = connect(config.databaseUrl, { applicationName: 'stadtschluessel', max: 10 });
 const redis = config.redisUrl === undefined ? undefined : await connectRedis(config.redisUrl);
@@ -102,12 +115,8 @@ const served = await serve(app, config.host, config.port, log).catch((error: Nod
   ]),
 );
 
-const collected =
-  config.metrics &&
-  metrics &&
-  (await serveMetrics(metrics, config.metrics.host, config.metrics.port).catch((error: NodeJS.ErrnoException) =>
-    refuseToStart([`METRICS_PORT: ${config.metrics?.port} cannot be used (${error.code}); set another.`]),
-  ));
+if (metrics && cluster.isWorker) answerPrimary(metrics);
+const collected = metrics && cluster.isPrimary ? await serveMeasures(metrics.text) : undefined;
 
 let stopping = false;
 const stop = async (): Promise<void> => {

@@ -1,26 +1,39 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  type Aggregator,
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type MetricObject,
+  Registry,
+} from 'prom-client';
 import type { Context } from '../accounts/context.ts';
 import * as operation from '../accounts/operation.ts';
 import type { Hashing } from '../adapters/hashing.ts';
+import type { AuditWatch } from './audit-keeper.ts';
 import type { Health } from './health.ts';
 import { areaOf } from './metrics-areas.ts';
 
 /**
  * Measures for Prometheus. No label ever names a citizen, a service or an address: what is counted is the operation.
  */
-export type Metrics = {
+export type Metrics = AuditWatch & {
   /** Counts and times a request from now until its answer has gone out. */
   watch(req: IncomingMessage, res: ServerResponse): void;
   /** Counts what an oidc-provider instance issues. */
   listen(provider: Provider): void;
   /** Counts what citizens do while they visit a service; `Context.count`. */
   count(event: string, detail: Readonly<Record<string, unknown>>): void;
+  /** Counts an attempt to send what waits in an outbox. */
+  delivered(outbox: 'notices' | 'logouts', good: boolean): void;
   /** Prometheus's text format. */
   text(): Promise<string>;
+  /** The same for another process, which puts the measures of several together. */
+  values(): Promise<MetricObject[]>;
 };
 
 export type MetricsDeps = {
@@ -39,10 +52,11 @@ export const createMetrics = (deps: MetricsDeps): Metrics => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: PREFIX });
   const common = { registers: [registry] };
-  const gauge = (name: string, help: string, labelNames: string[] = []) =>
-    new Gauge({ name: `${PREFIX}${name}`, help, labelNames, ...common });
-  const counter = (name: string, help: string, labelNames: string[] = []) =>
-    new Counter({ name: `${PREFIX}${name}`, help, labelNames, ...common });
+  // Several processes of one node: what each has of its own is summed, what all see alike is not.
+  const gauge = (name: string, help: string, labelNames: string[] = [], aggregator: Aggregator = 'sum') =>
+    new Gauge({ name: `${PREFIX}${name}`, help, labelNames, aggregator, ...common });
+  const counter = (name: string, help: string, labelNames: string[] = [], aggregator: Aggregator = 'sum') =>
+    new Counter({ name: `${PREFIX}${name}`, help, labelNames, aggregator, ...common });
 
   const requests = counter('http_requests_total', 'Answered requests.', ['area', 'status']);
   const durations = new Histogram({
@@ -66,26 +80,30 @@ export const createMetrics = (deps: MetricsDeps): Metrics => {
     'audit_events_total',
     'Audit rows of the whole installation since this process began: take the max over nodes.',
     ['event', 'method', 'reason'],
+    'max',
   );
+  const deliveries = counter('deliveries_total', 'Attempts to send what waits in an outbox.', ['outbox', 'outcome']);
   const acquired = counter(
     'database_acquired_total',
     'Times a pooled database connection was taken: a round trip or a transaction.',
   );
   deps.pool.on('acquire', () => acquired.inc());
 
-  const up = gauge('database_up', '1 if the database answered this collection.');
-  const roundTrip = gauge('database_round_trip_seconds', 'Time of the query behind these measures.');
+  const up = gauge('database_up', '1 if the database answered this collection.', [], 'min');
+  const roundTrip = gauge('database_round_trip_seconds', 'Time of the query behind these measures.', [], 'max');
   const connections = gauge('database_connections', 'Pooled connections by state.', ['state']);
   const hashing = gauge('hashing_jobs', 'Passwords being hashed and waiting.', ['state']);
   const hashed = gauge('hashing_done', 'Passwords hashed since the start.');
   const refused = gauge('hashing_refused', 'Passwords refused since the start because the queue was full.');
   const processes = gauge('hashing_processes', 'Hashing processes.');
-  const outboxRows = gauge('outbox_rows', 'Rows waiting in an outbox.', ['outbox']);
-  const outboxAge = gauge('outbox_oldest_seconds', 'Age of the oldest waiting row.', ['outbox']);
-  const keyAge = gauge('signing_key_newest_seconds', 'Age of the newest signing key in service.');
-  const databaseBytes = gauge('database_bytes', 'Size of the database.');
-  const ready = gauge('ready', '1 if this node may be sent requests.');
-  const checks = gauge('ready_check', '1 if this part of readiness is fine.', ['check']);
+  const outboxRows = gauge('outbox_rows', 'Rows waiting in an outbox.', ['outbox'], 'max');
+  const outboxAge = gauge('outbox_oldest_seconds', 'Wait of the row that waits longest.', ['outbox'], 'max');
+  const keyAge = gauge('signing_key_newest_seconds', 'Age of the newest signing key in service.', [], 'max');
+  const databaseBytes = gauge('database_bytes', 'Size of the database.', [], 'max');
+  const ready = gauge('ready', '1 if this node may be sent requests.', [], 'min');
+  const checks = gauge('ready_check', '1 if this part of readiness is fine.', ['check'], 'min');
+  const auditFaults = gauge('audit_faults', 'Faults when the audit chain was last read as a whole.', [], 'max');
+  const checkpoint = gauge('audit_checkpoint_timestamp_seconds', 'When the last checkpoint was kept.', [], 'max');
 
   const local = (): void => {
     const { totalCount, idleCount, waitingCount } = deps.pool;
@@ -138,6 +156,14 @@ export const createMetrics = (deps: MetricsDeps): Metrics => {
   };
 
   let collecting: Promise<void> | undefined;
+  /** Two collectors at once get the same numbers: events are counted once. */
+  const collected = async (): Promise<Registry> => {
+    collecting ??= collect().finally(() => {
+      collecting = undefined;
+    });
+    await collecting;
+    return registry;
+  };
   return {
     watch(req, res) {
       const began = performance.now();
@@ -159,14 +185,11 @@ export const createMetrics = (deps: MetricsDeps): Metrics => {
     count(event, { method, reason }) {
       visits.inc({ event, method: word(method), reason: word(reason) });
     },
-    async text() {
-      // Two collectors at once get the same numbers: events are counted once.
-      collecting ??= collect().finally(() => {
-        collecting = undefined;
-      });
-      await collecting;
-      return registry.metrics();
-    },
+    auditVerified: (faults) => auditFaults.set(faults),
+    checkpointed: (at) => checkpoint.set(at.getTime() / 1000),
+    delivered: (outbox, good) => deliveries.inc({ outbox, outcome: good ? 'sent' : 'failed' }),
+    text: async () => (await collected()).metrics(),
+    values: async () => (await collected()).getMetricsAsJSON(),
   };
 };
 
@@ -183,32 +206,3 @@ const GRANTS: Readonly<Record<string, string>> = {
 
 /** Callers write what they like: labels are a closed list. */
 const knownGrant = (value: unknown): string => (typeof value === 'string' ? (GRANTS[value] ?? 'other') : 'other');
-
-/** A server for Prometheus, on an address of its own that no citizen reaches. Rejects when the address cannot be had. */
-export const serveMetrics = async (
-  metrics: Metrics,
-  host: string,
-  port: number,
-): Promise<{ close(): Promise<void> }> => {
-  const server: Server = createServer((req, res) => {
-    if (req.url !== '/metrics' || req.method !== 'GET') {
-      res.writeHead(404).end();
-      return;
-    }
-    metrics.text().then(
-      (text) => res.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text),
-      () => res.writeHead(500).end(),
-    );
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, resolve);
-  });
-  return {
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
-};

@@ -2,9 +2,14 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test from 'ava';
 import type { Provider } from 'oidc-provider';
+import * as audit from '../accounts/audit.ts';
 import type { Context } from '../accounts/context.ts';
+import * as notices from '../accounts/notices.ts';
+import * as operation from '../accounts/operation.ts';
+import * as signingKeys from '../accounts/signing-keys.ts';
 import { createLog, inRequest } from '../adapters/log.ts';
 import { connect } from '../adapters/postgres.ts';
+import { AuditKeeper } from '../provider/audit-keeper.ts';
 import { createHealth, type HealthDeps } from '../provider/health.ts';
 import { createMetrics, type Metrics } from '../provider/metrics.ts';
 import { areaOf } from '../provider/metrics-areas.ts';
@@ -24,7 +29,11 @@ test.before(async () => {
       watch: (...args) => metrics?.watch(...args),
       listen: (provider) => void providers.push(provider),
       count: (...args) => metrics?.count(...args),
+      delivered: (...args) => metrics?.delivered(...args),
+      auditVerified: (faults) => metrics?.auditVerified(faults),
+      checkpointed: (at) => metrics?.checkpointed(at),
       text: async () => '',
+      values: async () => [],
     },
   });
 });
@@ -68,11 +77,12 @@ const serving = async (deps: HealthDeps) => {
 test('a node with its database is ready; draining it is not, and it lives all the time', async (t) => {
   const { ctx, database } = await openDomain();
   const now = (): Date => new Date();
+  await signingKeys.ensure({ ...ctx, now }, ['ES256']);
   const { health, get, close } = await serving({ context: () => ({ ...ctx, now }), migrations: MIGRATIONS });
   const ready = await ask(get, '/readyz');
   t.is(ready.code, 200);
   t.is(ready.status, 'ready');
-  t.deepEqual(Object.keys(ready.checks ?? {}).sort(), ['clock', 'database', 'migrations']);
+  t.deepEqual(Object.keys(ready.checks ?? {}).sort(), ['clock', 'database', 'keys', 'migrations', 'outbox']);
   t.is((await get('/readyz', 'POST')).status, 405);
   t.is((await get('/readyz?x=1')).status, 200);
   t.is((await get('/anything')).status, 404);
@@ -106,6 +116,70 @@ test('a clock that is wrong, a missing migration and a failing part each make a 
   t.regex(missing.checks?.['migrations']?.detail ?? '', /0001-first\.sql/);
   t.deepEqual(missing.checks?.['redis'], { ok: false, detail: 'ECONNREFUSED' });
   behind.close();
+  await database.drop();
+});
+
+test('without a signing key a node is not ready; an old one and a full outbox are told, and it goes on', async (t) => {
+  const { ctx, database } = await openDomain();
+  const at = Date.now();
+  const now = (): Date => new Date();
+  const looked = () => createHealth({ context: () => ({ ...ctx, now }), migrations: MIGRATIONS }).readiness();
+  const none = await looked();
+  t.false(none.ready);
+  t.deepEqual(none.checks['keys'], { ok: false, detail: 'there is no signing key' });
+
+  await signingKeys.ensure({ ...ctx, now }, ['ES256']);
+  await ctx.db('signing_keys').update({ created_at: new Date(at - 40 * 86_400_000) });
+  const before = { ...ctx, now: () => new Date(at - 1_200_000) };
+  await notices.enqueue(before, { to: 'wartend@buerger.example', subject: 'x', text: 'x' });
+  const late = await looked();
+  t.true(late.ready);
+  t.deepEqual(late.checks['keys'], { ok: true, warning: 'the newest is 40 days old' });
+  t.regex(late.checks['outbox']?.warning ?? '', /^waiting: mail for 12\d\d s$/);
+  await database.drop();
+});
+
+test('a gap in the audit is found without anybody asking, and measured', async (t) => {
+  const { ctx, database } = await openDomain();
+  const now = (): Date => new Date();
+  const faults: number[] = [];
+  const kept: Date[] = [];
+  const lines: string[] = [];
+  const watch = {
+    auditVerified: (count: number) => void faults.push(count),
+    checkpointed: (at: Date) => void kept.push(at),
+  };
+  const log = createLog('error', { write: (line: string) => void lines.push(line) });
+  const keeper = new AuditKeeper(() => ({ ...ctx, now }), undefined, log, watch);
+  await audit.record({ ...ctx, now }, 'notices-retried', { detail: { count: 1 } });
+  await keeper.turn();
+  t.is(kept.length, 1);
+  await keeper.verify();
+  await ctx.db.raw(
+    "ALTER TABLE audit DISABLE TRIGGER ALL; UPDATE audit SET detail = '{}'; ALTER TABLE audit ENABLE TRIGGER ALL",
+  );
+  await keeper.verify();
+  t.deepEqual(faults, [0, 1]);
+  t.is(lines.length, 1);
+  t.regex(lines[0] ?? '', /altered or has a gap/);
+  await database.drop();
+});
+
+test('how long a mail has been waiting is known to the minute, though rows are dated by the day', async (t) => {
+  const { ctx, database } = await openDomain();
+  let at = Date.UTC(2026, 5, 1, 15, 0, 0);
+  const then: Context = { ...ctx, now: () => new Date(at) };
+  const waited = async () => Math.round((await operation.measure(then)).notices.oldestSeconds);
+  t.is(await waited(), 0);
+  await notices.enqueue(then, { to: 'wartend@buerger.example', subject: 'x', text: 'x' });
+  t.is(await waited(), 0, 'a fresh one has not waited since midnight');
+  let waiting = 0;
+  for (const pause of [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]) {
+    for (const one of await notices.takeDue(then, 5)) await notices.failed(then, one.id, 'ECONNREFUSED');
+    at += pause * 1000;
+    waiting += pause;
+    t.is(await waited(), waiting);
+  }
   await database.drop();
 });
 

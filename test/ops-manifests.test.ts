@@ -324,6 +324,18 @@ test('alerts and dashboard ask for measures that there are', async (t) => {
   await content(t, 'promtool', ['test', 'rules', join(INFRA, 'monitoring/alerts.test.yml')]);
 });
 
+test('alerts wait for events that are recorded', (t) => {
+  const recorded = ['audit', 'staff-audit']
+    .map((name) => readFileSync(join(INFRA, `../accounts/${name}.ts`), 'utf8'))
+    .join('\n');
+  for (const file of ['monitoring/alerts.yml', 'monitoring/alerts.test.yml', 'monitoring/dashboard.json']) {
+    const named = [...read(file).matchAll(/event=~?\\?"([^"\\]+)\\?"/g)].flatMap(([, names = '']) => names.split('|'));
+    t.true(named.length > 0, file);
+    for (const event of named)
+      t.true(recorded.includes(`  '${event}': {`) || recorded.includes(`  '${event}': Record`), `${file}: ${event}`);
+  }
+});
+
 test('every alert says what to do, and the pages it names exist', (t) => {
   const { groups } = parse(read('monitoring/alerts.yml')) as {
     groups: {

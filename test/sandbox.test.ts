@@ -131,6 +131,9 @@ test.serial('the sandbox runs: table, sign-in at three services, mail, restart, 
     t.is(citizens.length, 4, table);
     const discovery = await fetch(`http://localhost:${port}/.well-known/openid-configuration`);
     t.is(((await discovery.json()) as { issuer: string }).issuer, `http://localhost:${port}`);
+    t.is((await fetch(`http://localhost:${port}/healthz`)).status, 200);
+    const ready = (await (await fetch(`http://localhost:${port}/readyz`)).json()) as { status: string };
+    t.is(ready.status, 'ready', JSON.stringify(ready));
     for (const secret of ['keyring.json', 'secrets.json', 'provider.log'])
       t.is(statSync(join(folder, secret)).mode & 0o077, 0, secret);
 

@@ -7,7 +7,7 @@ import { armor, Encrypter } from 'age-encryption';
 import { parseKeyRing } from '../../keys/key-ring.ts';
 import { exportTombstones, type Manifest, takeBackup, writeWhole } from './backup.ts';
 import { practise } from './drill.ts';
-import { restore } from './restore.ts';
+import { type Restored, restore } from './restore.ts';
 import { Hindrance, needed } from './settings.ts';
 import { joinShares, NEEDED, newIdentity, PEOPLE, splitIdentity } from './shares.ts';
 
@@ -18,7 +18,8 @@ npm run drill                       the newest backup into a throw-away Postgres
 npm run backup:keys -- new          a new pair, its secret half in three parts, of which two restore it
 npm run backup:keys -- join FILE    asks for two parts and writes the secret half to FILE
 npm run backup:keys -- seal FILE    a sealed copy of the key ring KEYRING_FILE, to be kept apart from the backups
-Settings: DATABASE_URL, BACKUP_FOLDER, BACKUP_RECIPIENT; to restore: BACKUP_IDENTITY_FILE, KEYRING_FILE, TOMBSTONES_FILE.
+Settings: DATABASE_URL, BACKUP_FOLDER, BACKUP_RECIPIENT; to restore: BACKUP_IDENTITY_FILE, KEYRING_FILE, TOMBSTONES_FILE,
+AUDIT_CHECKPOINTS (the file, to verify the audit against).
 See docs/handbuch/3-sichern.md.
 `;
 
@@ -62,7 +63,17 @@ const restoreFile = async (path: string): Promise<void> => {
   say(
     `RPO ${seconds((Date.now() - Date.parse(done.takenAt)) / 1000)}   RTO ${seconds((performance.now() - began) / 1000)}`,
   );
-  say('Next: point DATABASE_URL of the nodes here, start one, look at /readyz, run "schluessel audit verify".');
+  sayAudit(done);
+  say('Next: point DATABASE_URL of the nodes here, start one, look at /readyz.');
+  say('Put the file of audit checkpoints aside: the newer ones vouch for rows that are lost with the old database.');
+};
+
+/** The audit as it was backed up is put in service as it is; whether somebody had altered it, two people have to know. */
+const sayAudit = ({ audit }: Restored): void => {
+  say(`audit: ${audit.links} links, ${audit.checkpoints} checkpoints, ${audit.faults} faults`);
+  if (audit.faults === 0) return;
+  say('The audit had been altered before this backup: see docs/handbuch/5-vorfaelle.md, "Das Protokoll stimmt nicht".');
+  process.exitCode = 1;
 };
 
 const drill = async (): Promise<void> => {
@@ -72,9 +83,10 @@ const drill = async (): Promise<void> => {
       `restored ${done.rows} rows, ${done.opened} accounts opened, ${done.revoked} sessions and tokens revoked, ${done.forgotten} accounts deleted again`,
     );
     say(`RPO ${seconds(done.rpoSeconds)}   RTO ${seconds(done.rtoSeconds)}`);
+    sayAudit(done);
     report({
       drill_timestamp_seconds: Date.now() / 1000,
-      drill_good: 1,
+      drill_good: done.audit.faults === 0 ? 1 : 0,
       drill_rpo_seconds: done.rpoSeconds,
       drill_rto_seconds: done.rtoSeconds,
     });

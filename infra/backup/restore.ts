@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream as WebStream } from 'node:stream/web';
 import { Decrypter } from 'age-encryption';
 import pg from 'pg';
 import * as audit from '../../accounts/audit.ts';
+import * as chain from '../../accounts/audit-chain.ts';
 import { type Context, inTransaction } from '../../accounts/context.ts';
 import * as deletion from '../../accounts/deletion.ts';
 import { connect } from '../../adapters/postgres.ts';
@@ -26,6 +27,8 @@ export type Restored = {
   readonly forgotten: number;
   /** Accounts whose data key was opened with the key ring, to see that the keys fit. */
   readonly opened: number;
+  /** What `audit verify` says of the restored audit, against the checkpoints that were kept elsewhere until the backup. */
+  readonly audit: { readonly links: number; readonly checkpoints: number; readonly faults: number };
 };
 
 /**
@@ -78,9 +81,9 @@ export const restore = async (env: Environment, backup: Manifest & { readonly fo
     await compare(client, backup);
     const keys = createKeys(ring);
     const opened = await openSome(client, keys);
-    const { revoked, forgotten } = await revive(databaseUrl, keys, tombstonesFor(env, backup.folder), backup);
+    const revived = await revive(databaseUrl, keys, tombstonesFor(env, backup.folder), checkpointsFor(env), backup);
     const rows = Object.values(backup.digests).reduce((sum, table) => sum + table.rows, 0);
-    return { takenAt: backup.takenAt, rows, revoked, forgotten, opened };
+    return { takenAt: backup.takenAt, rows, opened, ...revived };
   } finally {
     await client.end();
   }
@@ -154,12 +157,24 @@ const tombstonesFor = (env: Environment, folder: string): string => {
   return existsSync(path) ? readFileSync(path, 'utf8') : '';
 };
 
+/** The checkpoints that were kept outside of the database, if they are a file. */
+const checkpointsFor = (env: Environment): chain.Checkpoint[] => {
+  const path = env['AUDIT_CHECKPOINTS'];
+  if (path === undefined || !isAbsolute(path)) return [];
+  if (!existsSync(path)) throw new Hindrance(`AUDIT_CHECKPOINTS: there is no file ${path}.`);
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .map(chain.parseCheckpoint)
+    .filter((one) => one !== undefined);
+};
+
 const revive = async (
   databaseUrl: string,
   keys: Keys,
   gone: string,
+  checkpoints: readonly chain.Checkpoint[],
   backup: Manifest,
-): Promise<{ revoked: number; forgotten: number }> => {
+): Promise<Pick<Restored, 'revoked' | 'forgotten' | 'audit'>> => {
   const postgres = connect(databaseUrl, { applicationName: 'stadtschluessel restore', max: 2 });
   const ctx: Context = { db: postgres.knex, now: () => new Date(), keys, actor: { kind: 'system', part: 'restore' } };
   try {
@@ -177,7 +192,11 @@ const revive = async (
       revoke: async () => {},
     });
     await audit.record(ctx, 'backup-restored', { detail: { taken: backup.takenAt, revoked, forgotten } });
-    return { revoked, forgotten };
+    await chain.advance(ctx);
+    // What was recorded after the backup is lost with it: later checkpoints vouch for rows that nobody has any more.
+    const until = checkpoints.filter(({ at }) => at <= backup.takenAt);
+    const { links, faults } = await chain.verify(ctx, until);
+    return { revoked, forgotten, audit: { links, checkpoints: until.length, faults: faults.length } };
   } finally {
     await postgres.close();
   }

@@ -16,6 +16,7 @@ import type { KeyRing } from '../../keys/key-ring.ts';
 import { createKeys } from '../../keys/keys.ts';
 import { createApp } from '../../provider/app.ts';
 import { TRIAL_ORGANISATION } from '../../provider/dynamic-registration.ts';
+import { createHealth } from '../../provider/health.ts';
 import { serve } from '../../provider/serve.ts';
 import { ensureCitizens } from './citizens.ts';
 import { counterpartKeys, counterpartSources, startCounterparts } from './counterparts/start.ts';
@@ -91,6 +92,7 @@ export const runTown = async (
     mailer,
     log,
     checkpoints: checkpointFile(folder.checkpoints),
+    health: createHealth({ context: () => context, migrations: MIGRATIONS }),
     sources: counterparts && counterpartSources(counterparts),
     sandbox: { inboxUrl: `http://localhost:${ports.inbox}/`, testSuites: options.testSuites },
   });

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +7,8 @@ import { promisify } from 'node:util';
 import { armor, Decrypter } from 'age-encryption';
 import test from 'ava';
 import * as accounts from '../../accounts/accounts.ts';
+import * as audit from '../../accounts/audit.ts';
+import * as chain from '../../accounts/audit-chain.ts';
 import type { Context } from '../../accounts/context.ts';
 import { parseEmail } from '../../accounts/email.ts';
 import { connect, migrate } from '../../adapters/postgres.ts';
@@ -112,6 +114,11 @@ test.serial('a backup is restored: equal in all its tables, nobody signed in, th
     .db('notices')
     .insert({ id: stays, sealed: Buffer.from('x'), created_at: new Date(), due_at: expires, expires_at: expires });
 
+  const checkpoints = join(folder, 'checkpoints.jsonl');
+  const keepCheckpoint = async (): Promise<void> =>
+    appendFileSync(checkpoints, `${JSON.stringify(chain.checkpoint(ctx, await chain.advance(ctx)))}\n`);
+  await keepCheckpoint();
+  await keepCheckpoint();
   const { identity, recipient } = await newIdentity();
   const env = {
     ...process.env,
@@ -133,6 +140,8 @@ test.serial('a backup is restored: equal in all its tables, nobody signed in, th
   // After the backup a citizen is deleted; only the tombstone knows.
   await ctx.db('accounts').where({ id: goes }).delete();
   await ctx.db('tombstones').insert({ account_id: goes, gone_on: '2026-01-02' });
+  await audit.record(ctx, 'notices-retried', { detail: { count: 0 } });
+  await keepCheckpoint();
   t.is(await exportTombstones(env), 1);
 
   const identityFile = privately(join(folder, 'identity'), identity);
@@ -140,6 +149,7 @@ test.serial('a backup is restored: equal in all its tables, nobody signed in, th
     ...process.env,
     DATABASE_URL: target.url,
     BACKUP_IDENTITY_FILE: identityFile,
+    AUDIT_CHECKPOINTS: checkpoints,
     KEYRING_FILE: privately(join(folder, 'keyring.json'), text),
   };
   const wrongKeys = { ...into, KEYRING_FILE: privately(join(folder, 'other.json'), newKeyRing()) };
@@ -163,6 +173,7 @@ test.serial('a backup is restored: equal in all its tables, nobody signed in, th
   t.regex(done.stdout, /every table as it was; 3 accounts opened/);
   t.regex(done.stdout, /revoked: 2 sessions, grants, tokens and codes; deleted again: 1 accounts/);
   t.regex(done.stdout, /RPO \d+\.\d s {3}RTO \d+\.\d s/);
+  t.regex(done.stdout, /audit: [1-9]\d* links, 2 checkpoints, 0 faults/);
   await t.throwsAsync(restore(into, { ...backup, folder }), { message: /not empty/ });
 
   const after = connect(target.url, { applicationName: 'test', max: 1 });
@@ -181,6 +192,7 @@ test.serial('a backup is restored: equal in all its tables, nobody signed in, th
   const drill = await practise(into.BACKUP_IDENTITY_FILE === '' ? {} : { ...into, BACKUP_FOLDER: folder });
   t.true(drill.rpoSeconds > 0 && drill.rtoSeconds > 0);
   t.is(drill.forgotten, 1);
+  t.is(drill.audit.faults, 0);
   t.log(`RPO ${drill.rpoSeconds.toFixed(1)} s, RTO ${drill.rtoSeconds.toFixed(1)} s`);
 });
 

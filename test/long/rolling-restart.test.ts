@@ -4,7 +4,7 @@ import * as clients from '../../accounts/clients.ts';
 import { childrenOf } from '../bench/processes.ts';
 import { Wire } from '../bench/wire.ts';
 import { MACHINE } from '../harness/machine.ts';
-import { PRODUCTION_HOST, type Production, startProduction } from '../harness/production.ts';
+import { freePort, PRODUCTION_HOST, type Production, startProduction } from '../harness/production.ts';
 
 const CONNECTIONS = 8;
 
@@ -61,6 +61,26 @@ test.serial('workers are renewed under load without one failed request', async (
     await node.stop();
   }
   t.is(await node.ended, 0);
+});
+
+test.serial('measures are those of all workers together', async (t) => {
+  const measures = await freePort();
+  const node = await startProduction([MACHINE], { WORKERS: '2', METRICS_PORT: String(measures) });
+  try {
+    const wires = Array.from({ length: 8 }, () => new Wire(PRODUCTION_HOST, node.port));
+    for (const wire of wires) t.is(await tokenOf(wire, 'maschine', node.secretOf('maschine')), 200);
+    for (const wire of wires) wire.close();
+    const text = await (await fetch(`http://127.0.0.1:${measures}/metrics`)).text();
+    const value = (line: string): number => Number(new RegExp(`^${line} (\\S+)$`, 'm').exec(text)?.[1]);
+    t.is(value('schluessel_token_requests_total\\{grant_type="client_credentials",outcome="success"\\}'), 8);
+    t.is(value('schluessel_http_request_seconds_count\\{area="token"\\}'), 8);
+    t.is(value('schluessel_ready'), 1);
+    t.is(value('schluessel_database_up'), 1);
+    t.true(value('schluessel_hashing_processes') >= 2);
+    t.is((await fetch(`http://127.0.0.1:${measures}/`)).status, 404);
+  } finally {
+    await node.stop();
+  }
 });
 
 test.serial('a worker that crashes is replaced, and a change reaches all of them within a second', async (t) => {
