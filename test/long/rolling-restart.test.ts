@@ -4,7 +4,8 @@ import * as clients from '../../accounts/clients.ts';
 import { childrenOf } from '../bench/processes.ts';
 import { Wire } from '../bench/wire.ts';
 import { MACHINE } from '../harness/machine.ts';
-import { freePort, PRODUCTION_HOST, type Production, startProduction } from '../harness/production.ts';
+import { PRODUCTION_HOST, type Production, startProduction } from '../harness/production.ts';
+import { freePort } from '../harness/sandbox-process.ts';
 
 const CONNECTIONS = 8;
 
