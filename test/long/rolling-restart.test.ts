@@ -3,9 +3,9 @@ import test from 'ava';
 import * as clients from '../../accounts/clients.ts';
 import { childrenOf } from '../bench/processes.ts';
 import { Wire } from '../bench/wire.ts';
+import { freePort } from '../harness/free-port.ts';
 import { MACHINE } from '../harness/machine.ts';
 import { PRODUCTION_HOST, type Production, startProduction } from '../harness/production.ts';
-import { freePort } from '../harness/sandbox-process.ts';
 
 const CONNECTIONS = 8;
 
