@@ -9,10 +9,13 @@ import type { Registration } from './town.ts';
 export type Client = { readonly registration: Registration; readonly secrets: readonly string[] };
 
 type StoredSecret = { hash: string; created_at: string };
+/** A secret that rotation has ended: a service that still sends it is told so. */
+export type EndedSecret = { readonly hash: string; readonly ended_at: string };
 
 /** Old and new: a service changes its secret without a moment in which neither works. */
 const SECRETS_AT_ONCE = 2;
-const SECRET_LENGTH = 43;
+const ENDED_SECRETS_KEPT = 5;
+export const SECRET_LENGTH = 43;
 const SECRET_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
 /** A new client secret of 256 bits: only letters and digits, as clients mis-encode anything else in HTTP Basic. */
@@ -52,6 +55,20 @@ const withSecret = (stored: StoredSecret[], secret: Secret | undefined, now: Dat
   return [{ hash, created_at: now.toISOString() }, ...stored].slice(0, SECRETS_AT_ONCE);
 };
 
+/** The ended secrets once those before have been replaced by those after. */
+const withEnded = (
+  ended: readonly EndedSecret[],
+  before: readonly StoredSecret[],
+  after: readonly StoredSecret[],
+  now: Date,
+) =>
+  [
+    ...before
+      .filter(({ hash }) => !after.some((one) => one.hash === hash))
+      .map(({ hash }) => ({ hash, ended_at: now.toISOString() })),
+    ...ended,
+  ].slice(0, ENDED_SECRETS_KEPT);
+
 /**
  * Puts exactly these registrations in force: absent ones are removed, secrets that are not given stay. All processes
  * are told if anything changed (a trigger, infra/migrations/0061-changes.sql).
@@ -63,10 +80,11 @@ export const apply = (
   inTransaction(ctx, async (tx) => {
     // Nodes that start together take turns, and the later ones find nothing to do.
     await tx.db.raw("SELECT pg_advisory_xact_lock(hashtext('registrations'))");
-    const rows = await tx.db('clients').select('client_id', 'registration', 'secrets');
-    const inForce = new Map<string, { registration: Registration; secrets: StoredSecret[] }>(
-      rows.map((row) => [row.client_id, row]),
-    );
+    const rows = await tx.db('clients').select('client_id', 'registration', 'secrets', 'ended_secrets');
+    const inForce = new Map<
+      string,
+      { registration: Registration; secrets: StoredSecret[]; ended_secrets: EndedSecret[] }
+    >(rows.map((row) => [row.client_id, row]));
     const result = { added: [] as string[], changed: [] as string[], removed: [] as string[] };
     for (const { registration, secret } of wanted) {
       const { clientId } = registration;
@@ -80,6 +98,7 @@ export const apply = (
         organisation: registration.organisation,
         registration: JSON.stringify(registration),
         secrets: JSON.stringify(secrets),
+        ended_secrets: JSON.stringify(withEnded(before?.ended_secrets ?? [], before?.secrets ?? [], secrets, tx.now())),
         updated_at: tx.now(),
       };
       await tx.db('clients').insert(row).onConflict('client_id').merge();
@@ -113,11 +132,27 @@ export const addSecret = (
   clientId: ClientId,
 ): Promise<{ outcome: 'added'; secret: Secret } | { outcome: 'unknown-client' }> =>
   inTransaction(ctx, async (tx) => {
-    const [row] = await tx.db('clients').where({ client_id: clientId }).forUpdate().select('secrets');
+    const [row] = await tx.db('clients').where({ client_id: clientId }).forUpdate().select('secrets', 'ended_secrets');
     if (row === undefined) return { outcome: 'unknown-client' };
     const secret = newClientSecret();
-    const secrets = JSON.stringify(withSecret(row.secrets, secret, tx.now()));
-    await tx.db('clients').where({ client_id: clientId }).update({ secrets, updated_at: tx.now() });
+    const secrets = withSecret(row.secrets, secret, tx.now());
+    await tx
+      .db('clients')
+      .where({ client_id: clientId })
+      .update({
+        secrets: JSON.stringify(secrets),
+        ended_secrets: JSON.stringify(withEnded(row.ended_secrets, row.secrets, secrets, tx.now())),
+        updated_at: tx.now(),
+      });
     await audit.record(tx, 'client-secret-added', { detail: { client: clientId } });
     return { outcome: 'added', secret };
   });
+
+/** The secrets of these services that rotation has ended, by client id. */
+export const endedSecrets = async (
+  ctx: Context,
+  clientIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly EndedSecret[]>> => {
+  const rows = await ctx.db('clients').whereIn('client_id', clientIds).select('client_id', 'ended_secrets');
+  return new Map(rows.map((row) => [row.client_id, row.ended_secrets]));
+};

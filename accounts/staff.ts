@@ -11,7 +11,7 @@ import type { Secret } from './secret.ts';
 import * as sessions from './sessions.ts';
 import type { Town } from './town.ts';
 
-export const ROLES = ['clerk', 'approver', 'operator', 'auditor', 'chief'] as const;
+export const ROLES = ['clerk', 'approver', 'operator', 'auditor', 'chief', 'service'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** A member of staff, opened. `joined`: the invitation was redeemed. */

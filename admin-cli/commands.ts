@@ -11,6 +11,7 @@ import { auditVerify } from './commands/audit-verify.ts';
 import { clientAdd } from './commands/client-add.ts';
 import { clientApply } from './commands/client-apply.ts';
 import { clientCheck } from './commands/client-check.ts';
+import { clientDiagnose } from './commands/client-diagnose.ts';
 import { clientList } from './commands/client-list.ts';
 import { clientPlan } from './commands/client-plan.ts';
 import { clientRotateSecret } from './commands/client-rotate-secret.ts';
@@ -61,6 +62,7 @@ export const COMMANDS: readonly Command[] = [
   staffList,
   clientAdd,
   clientCheck,
+  clientDiagnose,
   clientPlan,
   clientApply,
   clientList,

@@ -138,7 +138,7 @@ export const REASONS = [
   'other',
 ] as const;
 export const LOCK_REASONS = ['device-lost', 'taken-over', 'citizen-asked', 'deceased', 'mistake', 'other'] as const;
-export const ROLES = ['clerk', 'approver', 'operator', 'auditor', 'chief'] as const;
+export const ROLES = ['clerk', 'approver', 'operator', 'auditor', 'chief', 'service'] as const;
 
 /** The number of the case in the citizens' office. */
 export const TICKET = {

@@ -24,6 +24,10 @@ export type PageError = {
   readonly code: string;
   /** For developers: what exactly is wrong; never a secret, never another person's data. */
   readonly detail?: string | undefined;
+  /** For developers, in the sandbox: what was sent, what is registered, what to do. */
+  readonly cause?:
+    | { readonly what: string; readonly todo: string; readonly facts: readonly (readonly [string, string])[] }
+    | undefined;
   /** Finds the log entry. */
   readonly reference?: string | undefined;
   /** Where `again` leads. */
@@ -46,9 +50,12 @@ export const kindOfStatus = (status: number): ErrorKind => {
 export const errorPage = (shell: Shell, error: PageError): string => {
   const t = textsIn(shell.language).errors;
   const text = t[error.kind];
+  // What exactly is wrong is for the service's developers: in the sandbox here, elsewhere by `client diagnose`.
+  const told = shell.sandbox === undefined ? undefined : error;
   const facts: readonly (readonly [string, string | undefined])[] = [
     [t.status, String(error.status)],
-    [t.detail, error.detail],
+    [t.detail, told?.detail],
+    ...(told?.cause?.facts ?? []),
   ];
   const catalogued = catalogueAddress(error.code);
   const again = error.again?.startsWith('/') === true ? error.again : safeUrl(error.again);
@@ -63,8 +70,10 @@ export const errorPage = (shell: Shell, error: PageError): string => {
       <a class="kern-btn kern-btn--secondary" href="/"><span class="kern-label">${t.toStart}</span></a>
     </div>
     <p class="kern-body kern-body--small kern-body--muted">${t.code}: <code>${catalogued === undefined ? error.code : html`<a class="kern-link kern-link--no-visited-state" href="${catalogued}">${error.code}</a>`}</code>${error.reference !== undefined && html`<br>${t.reference}: <code>${error.reference}</code>`}</p>
-    <details class="ss-details">
+    <details class="ss-details"${told?.cause !== undefined && html` open`}>
       <summary>${t.developers}</summary>
+      ${told?.cause !== undefined && html`<p class="kern-body">${told.cause.what} ${told.cause.todo}</p>`}
+      ${told === undefined && error.detail !== undefined && html`<p class="kern-body">${t.diagnose} <code>schluessel client diagnose</code></p>`}
       <dl class="ss-facts">
         ${facts.map(([label, value]): Fragment => value !== undefined && html`<div><dt>${label}</dt><dd><code>${value}</code></dd></div>`)}
       </dl>

@@ -4,6 +4,7 @@ import Koa from 'koa';
 import type { AdapterFactory, Provider } from 'oidc-provider';
 import type { Logger } from 'pino';
 import { accountRowSql } from '../accounts/account-row.ts';
+import * as clientFailures from '../accounts/client-failures.ts';
 import type { Context } from '../accounts/context.ts';
 import type { Ending } from '../accounts/deletion.ts';
 import * as keyRotation from '../accounts/key-rotation.ts';
@@ -36,6 +37,7 @@ import { deliverNotices } from './deliver-notices.ts';
 import { createDeviceFlow } from './device-pages.ts';
 import { discoveryForServices } from './documents.ts';
 import { createErrors } from './errors.ts';
+import { Failures } from './failures.ts';
 import { createGuard } from './guard.ts';
 import type { Health } from './health.ts';
 import { deliverLogouts, queueBackchannelLogout } from './logout.ts';
@@ -138,7 +140,8 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const store = deps.redis === undefined ? createPostgresStore(stored) : createRedisStore(stored, deps.redis);
   const registrations = new Registrations(context, issuer);
 
-  const errors = createErrors({ issuer, town, log, sandbox: deps.sandbox });
+  const failures = new Failures({ registrations, issuer, now, log });
+  const errors = createErrors({ issuer, town, log, failures, sandbox: deps.sandbox });
   const adapter: AdapterFactory = (model) => providerAdapter(model, store, registrations, context);
   const current = new CurrentProvider({
     issuer,
@@ -179,6 +182,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
       provider.use(discoveryForServices);
       provider.use(leaveForm({ town, issuer, sandbox: deps.sandbox }));
       errors.listen(provider);
+      failures.listen(provider);
       deps.metrics?.listen(provider);
     },
   });
@@ -213,12 +217,14 @@ export async function createApp(deps: AppDeps): Promise<App> {
   });
   const purge = repeat('purge', 60 * SECOND, log, async () => {
     await store.purgeExpired(PURGE_BATCH);
+    await clientFailures.purge(context());
     await enforceRetention(context(), { text: dormancyText({ town, issuer }), ending });
   });
+  const noting = repeat('failures', SECOND, log, () => failures.flush(context()));
   const tending = repeat('store', SECOND, log, () => store.tend());
   const keeper = new AuditKeeper(context, deps.checkpoints, log, deps.metrics);
   const auditing = repeat('audit', SECOND, log, () => keeper.turn());
-  const tasks = [notices, logouts, events, rotation, signing, changed, purge, tending, auditing];
+  const tasks = [notices, logouts, events, rotation, signing, changed, purge, tending, noting, auditing];
   const listening = await listen(deps.databaseUrl, ['registrations', 'signing_keys'], () => {
     changed.wake();
     signing.wake();
@@ -267,6 +273,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
       servicesOf: (account) => servicesOf(store, account),
       recoveryWaits: town.recoveryWaitHours ?? WAIT_HOURS,
       tryMail: () => deps.mailer.check(),
+      noteFailures: () => failures.flush(context()),
       localhost: deps.sandbox !== undefined,
     }),
   );

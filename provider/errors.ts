@@ -2,13 +2,24 @@ import { randomBytes } from 'node:crypto';
 import type Koa from 'koa';
 import { type ErrorOut, type KoaContextWithOIDC, errors as oidcErrors, type Provider } from 'oidc-provider';
 import type { Logger } from 'pino';
+import { type Described, describe } from '../accounts/client-failure-texts.ts';
 import type { Town } from '../accounts/town.ts';
 import { catalogueAddress } from '../interactions/entwickler/catalogue.ts';
 import { type ErrorKind, kindOfStatus } from '../interactions/errors.view.ts';
 import { sendError, shellOf } from '../interactions/http.ts';
 import { meansUnavailable, RETRY_AFTER_SECONDS, ServiceUnavailable } from './availability.ts';
+import type { Failures } from './failures.ts';
 
-type ErrorParts = { issuer: URL; town: Town; log: Logger; sandbox: { inboxUrl: string } | undefined };
+type ErrorParts = {
+  issuer: URL;
+  town: Town;
+  log: Logger;
+  /** Explains refusals; developers are told on the spot in the sandbox, and by `client diagnose` elsewhere. */
+  failures: Failures;
+  sandbox: { inboxUrl: string } | undefined;
+};
+
+type ProtocolFault = InstanceType<typeof oidcErrors.OIDCProviderError>;
 
 /** Errors that say something about the service's request, not about what the citizen did. */
 const CLIENT_ERRORS = new Set(['invalid_client', 'invalid_redirect_uri', 'unauthorized_client', 'invalid_request_uri']);
@@ -19,13 +30,22 @@ function kindOf(code: string, status: number, error: unknown): ErrorKind {
   return kindOfStatus(status);
 }
 
+const inOneLine = ({ what, facts, todo }: Described): string =>
+  [what, ...facts.map(([label, value]) => `${label}: ${value}.`), todo].join(' ');
+
 /** The error pages of everything that is not in interactions/, and what is logged of errors. */
-export function createErrors({ issuer, town, log, sandbox }: ErrorParts) {
+export function createErrors({ issuer, town, log, failures, sandbox }: ErrorParts) {
   // Without a path, so that the language switcher does not lead to a request that lost its parameters.
   const shell = (ctx: Koa.Context, uiLocales?: unknown) => ({
     ...shellOf(ctx, { town, ...(sandbox && { sandbox }) }, uiLocales),
     path: undefined,
   });
+
+  /** Leads from a JSON error to its entry in the catalogue (RFC 6749 §5.2, `error_uri`). */
+  const linked = <T extends { error: string }>(body: T): T & { error_uri?: string } => {
+    const address = catalogueAddress(body.error);
+    return address === undefined ? body : { ...body, error_uri: new URL(address, issuer).href };
+  };
 
   const unavailable = (ctx: Koa.Context): void => {
     ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
@@ -33,7 +53,7 @@ export function createErrors({ issuer, town, log, sandbox }: ErrorParts) {
       sendError(ctx, shell(ctx), { kind: 'unavailable', status: 503, code: 'temporarily_unavailable' });
     } else {
       ctx.status = 503;
-      ctx.body = { error: 'temporarily_unavailable' };
+      ctx.body = linked({ error: 'temporarily_unavailable' });
     }
   };
 
@@ -44,11 +64,19 @@ export function createErrors({ issuer, town, log, sandbox }: ErrorParts) {
       sendError(ctx, shell(ctx), { kind: 'internal', status: 500, code: 'server_error', reference });
     } else {
       ctx.status = 500;
-      ctx.body = { error: 'server_error', reference };
+      ctx.body = linked({ error: 'server_error', reference });
     }
   };
 
-  const refused = (ctx: Koa.Context, error: InstanceType<typeof oidcErrors.OIDCProviderError>): void => {
+  /** The cause in a developer's words, in the sandbox only. */
+  const causeOf = (ctx: Koa.Context, error: unknown, language: 'de' | 'en'): Described | undefined => {
+    if (sandbox === undefined || !(error instanceof oidcErrors.OIDCProviderError)) return undefined;
+    const failure = failures.explain(ctx as KoaContextWithOIDC, ctx.path, error);
+    return failure && describe(failure, language);
+  };
+
+  const refused = (ctx: Koa.Context, error: ProtocolFault): void => {
+    failures.note(ctx as KoaContextWithOIDC, ctx.path, error);
     const { error: code, error_description: description, statusCode: status } = error;
     ctx.remove('location');
     if (ctx.accepts('json', 'html') === 'html') {
@@ -57,7 +85,7 @@ export function createErrors({ issuer, town, log, sandbox }: ErrorParts) {
     } else {
       ctx.status = status;
       ctx.set('Cache-Control', 'no-store');
-      ctx.body = { error: code, error_description: description };
+      ctx.body = linked({ error: code, error_description: description });
     }
   };
 
@@ -73,12 +101,14 @@ export function createErrors({ issuer, town, log, sandbox }: ErrorParts) {
         failed(ctx, error);
         return;
       }
+      const surroundings = shell(ctx, ctx.oidc?.params?.['ui_locales']);
       const detail = [out.error_description, (error as { error_detail?: string }).error_detail];
-      sendError(ctx, shell(ctx, ctx.oidc?.params?.['ui_locales']), {
+      sendError(ctx, surroundings, {
         kind: kindOf(out.error, status, error),
         status,
         code: out.error,
         detail: [...new Set(detail)].filter((part) => part !== undefined && part !== '').join(' · ') || undefined,
+        cause: causeOf(ctx, error, surroundings.language === 'de' ? 'de' : 'en'),
       });
     },
 
@@ -99,13 +129,16 @@ export function createErrors({ issuer, town, log, sandbox }: ErrorParts) {
       }
     },
 
-    /** Leads from a JSON error to its entry in the catalogue (RFC 6749 §5.2, `error_uri`). */
+    /** Completes a JSON error: where it is explained, and in the sandbox what exactly is wrong. */
     async explain(ctx: Koa.Context, next: () => Promise<void>): Promise<void> {
       await next();
       const body = ctx.body as { error?: unknown } | null | undefined;
       if (typeof body !== 'object' || body === null || typeof body.error !== 'string') return;
-      const address = catalogueAddress(body.error);
-      if (address !== undefined) ctx.body = { ...body, error_uri: new URL(address, issuer).href };
+      const failure = sandbox && failures.noted(ctx);
+      ctx.body = linked({
+        ...(body as { error: string }),
+        ...(failure && { error_detail: inOneLine(describe(failure, 'en')) }),
+      });
     },
 
     /** Logs what oidc-provider would only emit. */

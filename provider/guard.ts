@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import ipaddr from 'ipaddr.js';
-
+import { catalogueAddress } from '../interactions/entwickler/catalogue.ts';
 import { CERTIFICATE_HEADERS, servedByMutualTls } from './mtls.ts';
 
 type Network = ReturnType<typeof ipaddr.parseCIDR>;
@@ -66,10 +66,13 @@ const clientAddress = (peer: string, forwardedFor: string, judged: (address: str
   return address?.text ?? 'unknown';
 };
 
-const refuse = (res: ServerResponse, status: number, text: string): void => {
-  res.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
-  res.end(`${text}\n`);
-};
+/** In plain text: no page is made for what did not come by the provider's name. */
+const refusing =
+  (issuer: URL) =>
+  (res: ServerResponse, status: number, code: string, text: string): void => {
+    res.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
+    res.end(`${code}: ${text}\n${new URL(catalogueAddress(code) ?? '/', issuer).href}\n`);
+  };
 
 /**
  * The first look at a request. A host other than the issuer's is refused (links, redirects and cookies always follow the
@@ -81,26 +84,27 @@ const refuse = (res: ServerResponse, status: number, text: string): void => {
  */
 export function createGuard(issuer: URL, trustedProxies: readonly string[], mtlsOrigin?: URL) {
   const judged = judge(trustedProxies.map((range) => ipaddr.parseCIDR(range)));
+  const refuse = refusing(issuer);
   const scheme = issuer.protocol.slice(0, -1);
 
   return (req: IncomingMessage, res: ServerResponse): string | undefined => {
     const url = req.url ?? '';
     // An absolute-form target would become the base of every URL that Koa builds.
     if (!url.startsWith('/')) {
-      refuse(res, 400, 'bad_request_target: the request target must be a path');
+      refuse(res, 400, 'bad_request_target', 'the request target must be a path');
       return undefined;
     }
     const [path = ''] = url.split('?', 1);
     const byMutualTls = req.headers.host === mtlsOrigin?.host && servedByMutualTls(path);
     if (req.headers.host !== issuer.host && !byMutualTls && !HOSTLESS_PATHS.has(path)) {
-      refuse(res, 421, `unknown_host: this server answers for ${issuer.origin} only`);
+      refuse(res, 421, 'unknown_host', `this server answers for ${issuer.origin} only`);
       return undefined;
     }
     if (Number(req.headers['content-length'] ?? 0) > BODY_LIMIT_BYTES && !path.startsWith(ADMIN_PREFIX)) {
       // Read to the end, or a proxy that is still sending would see a broken connection instead of the answer.
       req.resume();
       res.setHeader('connection', 'close');
-      refuse(res, 413, `body_too_large: at most ${BODY_LIMIT_BYTES} bytes are accepted`);
+      refuse(res, 413, 'body_too_large', `at most ${BODY_LIMIT_BYTES} bytes are accepted`);
       return undefined;
     }
     const address = clientAddress(req.socket.remoteAddress ?? '', String(req.headers['x-forwarded-for'] ?? ''), judged);

@@ -54,7 +54,7 @@ test.after.always(() => town?.close());
 
 /** Written down a second time on purpose: a change of the product's table must be meant. */
 const ALLOWED: Record<string, readonly staff.Role[]> = {
-  'me show': ['clerk', 'approver', 'operator', 'auditor', 'chief'],
+  'me show': ['clerk', 'approver', 'operator', 'auditor', 'chief', 'service'],
   'staff list': ['auditor', 'chief'],
   'staff invite': ['chief'],
   'staff grant': ['chief'],
@@ -76,6 +76,7 @@ const ALLOWED: Record<string, readonly staff.Role[]> = {
   'client plan': ['operator'],
   'client apply': ['operator'],
   'client rotate-secret': ['operator'],
+  'client diagnose': ['operator', 'service'],
   'keys list': ['operator', 'auditor'],
   'keys rotate': ['operator'],
   'keys revoke': ['operator'],
@@ -107,6 +108,7 @@ const INPUT: Record<string, Record<string, unknown>> = {
   'client plan': { files: [] },
   'client apply': { files: [] },
   'client rotate-secret': { client: 'nobody' },
+  'client diagnose': { client: 'nobody' },
   'keys revoke': { kid: 'none' },
 };
 

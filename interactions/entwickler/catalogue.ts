@@ -43,6 +43,10 @@ export const ERROR_CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
     ],
     ['The device asks before the citizen has confirmed the code.', 'Keep asking, interval seconds apart.'],
   ),
+  bad_request_target: entry(
+    ['Die Anfrage nennt statt eines Pfades eine ganze Adresse.', 'Senden Sie sie nicht wie an einen Proxy.'],
+    ['The request names a whole address instead of a path.', 'Do not send it as if to a forward proxy.'],
+  ),
   body_too_large: entry(
     ['Die Anfrage ist größer, als die Seite annimmt.', 'Senden Sie weniger; Formulare nehmen 16 KiB an.'],
     ['The request is larger than the page accepts.', 'Send less; forms accept 16 KiB.'],
@@ -302,6 +306,16 @@ export const ERROR_CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
       'Laden Sie die Seite neu; Erweiterungen des Browsers können Felder hinzufügen.',
     ],
     ['The form has a field that the page does not know.', 'Load the page anew; browser extensions may add fields.'],
+  ),
+  unknown_host: entry(
+    [
+      'Die Anfrage kam unter einem anderen Namen als dem des issuer an.',
+      'Benutzen Sie die Adressen aus der Discovery; ein Proxy davor muss den Kopf Host unverändert weitergeben.',
+    ],
+    [
+      'The request came by another name than that of the issuer.',
+      'Use the addresses from discovery; a proxy in front must pass the Host header on unchanged.',
+    ],
   ),
   unmet_authentication_requirements: entry(
     [

@@ -267,6 +267,7 @@ export const de = {
     status: 'HTTP-Status',
     detail: 'Einzelheiten',
     reference: 'Vorgang',
+    diagnose: 'Wer den Dienst betreibt, erfährt die Ursache so:',
     developers: 'Für Entwicklerinnen und Entwickler',
     whatToDo: 'Was Sie tun können',
     toStart: 'Zu den Diensten',

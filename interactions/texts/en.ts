@@ -260,6 +260,7 @@ export const en: Texts = {
     status: 'HTTP status',
     detail: 'Details',
     reference: 'Reference',
+    diagnose: 'Those who run the service learn the cause by:',
     developers: 'For developers',
     whatToDo: 'What you can do',
     toStart: 'To the services',

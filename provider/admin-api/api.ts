@@ -11,6 +11,7 @@ import { accountVerbs } from './verbs/account.ts';
 import { auditVerbs } from './verbs/audit.ts';
 import { operationVerbs } from './verbs/operation.ts';
 import { recoveryVerbs } from './verbs/recovery.ts';
+import { serviceVerbs } from './verbs/service.ts';
 import { staffVerbs } from './verbs/staff.ts';
 
 /** Every verb; one without a line in the table of permissions, or a line without a verb, does not compile. */
@@ -20,6 +21,7 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
   ...accountVerbs,
   ...auditVerbs,
   ...operationVerbs,
+  ...serviceVerbs,
 };
 
 const PREFIX = '/admin/api/';

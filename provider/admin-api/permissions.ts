@@ -2,7 +2,7 @@ import type { Role } from '../../accounts/staff.ts';
 
 /** Who may do what: the one table of it. */
 export const PERMISSIONS = {
-  'me show': ['clerk', 'approver', 'operator', 'auditor', 'chief'],
+  'me show': ['clerk', 'approver', 'operator', 'auditor', 'chief', 'service'],
   'staff list': ['chief', 'auditor'],
   'staff invite': ['chief'],
   'staff grant': ['chief'],
@@ -24,6 +24,8 @@ export const PERMISSIONS = {
   'client plan': ['operator'],
   'client apply': ['operator'],
   'client rotate-secret': ['operator'],
+  // `service`: the people of a connected service, for that one alone (verbs/service.ts).
+  'client diagnose': ['operator', 'service'],
   'keys list': ['operator', 'auditor'],
   'keys rotate': ['operator'],
   'keys revoke': ['operator'],

@@ -20,6 +20,8 @@ export type AdminDeps = {
   readonly recoveryWaits: WaitHours;
   /** Tries the mail server; rejects if it does not answer. */
   readonly tryMail: () => Promise<void>;
+  /** Writes what this process has noted of services' failures, so that a look right after one finds it. */
+  readonly noteFailures: () => Promise<void>;
   /** Addresses of services on this machine are acceptable: in the sandbox. */
   readonly localhost: boolean;
 };

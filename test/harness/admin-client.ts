@@ -77,6 +77,17 @@ export class AdminClient {
       .sign(this.#keys.privateKey);
   }
 
+  /** What the command line keeps of a sign-in. */
+  async session(): Promise<string> {
+    return JSON.stringify({
+      server: this.#town.issuer,
+      publicKey: await exportJWK(this.#keys.publicKey),
+      privateKey: await exportJWK(this.#keys.privateKey),
+      accessToken: this.token,
+      expiresAt: Date.now() + 600_000,
+    });
+  }
+
   #url(verb: string): string {
     return `${this.#town.issuer}/admin/api/${verb.replace(' ', '/')}`;
   }

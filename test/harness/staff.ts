@@ -45,12 +45,12 @@ export const joinWith = async (ctx: Context, code: string, town = { id: 'gueters
 export const makeMember = async (
   ctx: Context,
   roles: readonly staff.Role[],
-  options: { by?: string; citizen?: AccountId } = {},
+  options: { by?: string; citizen?: AccountId; email?: string } = {},
 ): Promise<TestMember> => {
   count += 1;
   const wanted = {
     name: `Mitglied ${count}`,
-    email: emailOf(`mitglied${count}@stadt.example`),
+    email: emailOf(options.email ?? `mitglied${count}@stadt.example`),
     language: 'de',
     ...(options.citizen !== undefined && { citizen: options.citizen }),
   };

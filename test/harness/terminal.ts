@@ -31,6 +31,13 @@ export class Terminal {
     };
   }
 
+  /** Signs in without a browser: with a session as the command line would have kept it. */
+  keep(session: string): void {
+    const folder = path.join(this.home, 'config');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(path.join(folder, 'session.json'), session, { mode: 0o600 });
+  }
+
   get work(): string {
     return path.join(this.home, 'work');
   }

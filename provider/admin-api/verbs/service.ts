@@ -1,0 +1,43 @@
+import * as clientFailures from '../../../accounts/client-failures.ts';
+import * as clients from '../../../accounts/clients.ts';
+import * as dynamicClients from '../../../accounts/dynamic-clients.ts';
+import { type ClientId, parseClientId } from '../../../accounts/ids.ts';
+import type { Registration } from '../../../accounts/town.ts';
+import { trialRegistration } from '../../dynamic-registration.ts';
+import { parsed } from '../input.ts';
+import { type Call, ok, readsLong, refuse, type Verb } from '../verb.ts';
+
+const clientId = parsed((value): ClientId | undefined =>
+  typeof value === 'string' ? parseClientId(value) : undefined,
+);
+
+/** Whether a member of staff may look at a service: operators at all, its own people (`contacts`) at theirs. */
+const mayLook = ({ by }: Pick<Call<unknown>, 'by'>, registration: Registration): boolean =>
+  by.roles.includes('operator') ||
+  registration.contacts.some((contact) => contact.toLowerCase() === by.email.toLowerCase());
+
+const registrationOf = async (
+  call: Call<{ readonly client: ClientId }>,
+): Promise<{ registration: Registration; secrets: number } | undefined> => {
+  const { ctx, input } = call;
+  const found = await clients.find(ctx, input.client);
+  if (found !== undefined) return { registration: found.registration, secrets: found.secrets.length };
+  const trial = await dynamicClients.find(ctx, input.client);
+  return trial && { registration: trialRegistration(trial), secrets: 1 };
+};
+
+/** What the people of a service need to get it running. */
+export const serviceVerbs = {
+  'client diagnose': readsLong({ client: clientId }, async (call) => {
+    const found = await registrationOf(call);
+    // A service that is not theirs is no more there for them than one that does not exist.
+    if (found === undefined || !mayLook(call, found.registration)) return refuse('unknown');
+    await call.deps.noteFailures();
+    return ok({
+      client: call.input.client,
+      now: call.ctx.now(),
+      failures: await clientFailures.list(call.ctx, call.input.client),
+      requests: await clientFailures.shapes(call.ctx, call.input.client),
+    });
+  }),
+} as const satisfies Record<string, Verb>;
