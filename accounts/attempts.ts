@@ -22,6 +22,21 @@ export type Bucket = {
 
 export type Reservation = { outcome: 'ok' } | { outcome: 'wait'; until: Date };
 
+/** A bucket as a counter sees it. */
+export type Counted = { readonly handle: Buffer; readonly limit: number; readonly ends: Date };
+
+/**
+ * Counters beside Postgres, for limits that may be forgotten with a crash. Both do what the functions of the same name do
+ * here, and say so if they cannot be asked now: `reserve` with undefined, `release` with false.
+ */
+export type Limits = {
+  reserve(buckets: readonly Counted[], now: Date): Promise<Reservation | undefined>;
+  release(buckets: readonly Counted[]): Promise<boolean>;
+};
+
+/** What keeps floods away. Guesses at one account's secrets are counted where nothing is ever forgotten. */
+const PASSING: ReadonlySet<Bucket['kind']> = new Set(['address', 'all', 'mail', 'browser', 'letter-code']);
+
 /** Of a network address only a part of a hash is kept, and another one every day. */
 const ADDRESS_HASH_BYTES = 8;
 
@@ -33,12 +48,29 @@ const handle = (ctx: Context, bucket: Bucket): Buffer => {
 
 const windowEnd = (from: Date, bucket: Bucket): Date => new Date(from.getTime() + bucket.windowSeconds * 1000);
 
+const counted = (ctx: Context, buckets: readonly Bucket[], from: Date): Counted[] =>
+  buckets.map((bucket) => ({ handle: handle(ctx, bucket), limit: bucket.limit, ends: windowEnd(from, bucket) }));
+
+const isPassing = ({ kind }: Bucket): boolean => PASSING.has(kind);
+
 /**
  * Reserves one attempt in every bucket, before the guess is evaluated: of any number of parallel calls at most `limit`
  * get one (Zitadel CVE-2023-47111 evaluated them all). All buckets or none: an attempt that one bucket refuses uses up
- * nothing in the others.
+ * nothing in the others. Where counters beside Postgres do not answer, everything is counted in Postgres.
  */
 export const reserve = async (ctx: Context, buckets: readonly Bucket[]): Promise<Reservation> => {
+  const passing = ctx.limits === undefined ? [] : buckets.filter(isPassing);
+  const now = ctx.now();
+  const beside = passing.length === 0 ? undefined : await ctx.limits?.reserve(counted(ctx, passing, now), now);
+  if (beside === undefined) return reserveHere(ctx, buckets);
+  const lasting = buckets.filter((bucket) => !isPassing(bucket));
+  if (beside.outcome === 'wait' || lasting.length === 0) return beside;
+  const here = await reserveHere(ctx, lasting);
+  if (here.outcome === 'wait') await ctx.limits?.release(counted(ctx, passing, now));
+  return here;
+};
+
+const reserveHere = async (ctx: Context, buckets: readonly Bucket[]): Promise<Reservation> => {
   const now = ctx.now();
   // `full` reads a snapshot and spares the writes when the case is clear; the condition of the upsert decides.
   const { rows } = await ctx.db.raw(
@@ -74,7 +106,7 @@ export const reserve = async (ctx: Context, buckets: readonly Bucket[]): Promise
 
   // A parallel call took the last attempt of one bucket after the snapshot: give back what was reserved in the others.
   const held = buckets.filter((bucket) => taken?.some((one) => one.equals(handle(ctx, bucket))));
-  await release(ctx, held, now);
+  await releaseHere(ctx, held, now);
   const missing = buckets.filter((bucket) => !held.includes(bucket)).map((bucket) => handle(ctx, bucket));
   const ends = await ctx.db('attempts').whereIn('bucket', missing).max('window_ends_at as until');
   return { outcome: 'wait', until: ends[0]?.['until'] ?? now };
@@ -85,6 +117,12 @@ export const reserve = async (ctx: Context, buckets: readonly Bucket[]): Promise
  * @param reservedAt when the attempt was reserved; if a new window has begun since, its count stays
  */
 export const release = async (ctx: Context, buckets: readonly Bucket[], reservedAt: Date): Promise<void> => {
+  const passing = ctx.limits === undefined ? [] : buckets.filter(isPassing);
+  const done = passing.length > 0 && (await ctx.limits?.release(counted(ctx, passing, reservedAt)));
+  await releaseHere(ctx, done ? buckets.filter((bucket) => !isPassing(bucket)) : buckets, reservedAt);
+};
+
+const releaseHere = async (ctx: Context, buckets: readonly Bucket[], reservedAt: Date): Promise<void> => {
   if (buckets.length === 0) return;
   await ctx.db.raw(
     `UPDATE attempts AS a SET count = a.count - 1

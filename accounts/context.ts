@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import type { Keys } from '../keys/keys.ts';
+import type { Limits } from './attempts.ts';
 import type { AccountId } from './ids.ts';
 
 /** Who acts; written into every audit row. */
@@ -14,6 +15,8 @@ export type Context = {
   readonly now: () => Date;
   readonly actor: Actor;
   readonly keys: Keys;
+  /** Counts attempts that need not be remembered for ever; without it, all are counted in the database. */
+  readonly limits?: Limits;
   /** Told of what is written only where nobody but the citizen can read it, so that monitoring can count it. */
   readonly count?: (event: string, detail: Readonly<Record<string, unknown>>) => void;
 };

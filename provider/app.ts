@@ -14,6 +14,7 @@ import { WAIT_HOURS } from '../accounts/recoveries.ts';
 import { enforceRetention } from '../accounts/retention.ts';
 import type { Town } from '../accounts/town.ts';
 import type { CheckpointTarget } from '../adapters/checkpoints.ts';
+import { createRedisLimits } from '../adapters/limits-redis.ts';
 import { inRequest } from '../adapters/log.ts';
 import type { Mailer } from '../adapters/mail.ts';
 import { createPostgresStore } from '../adapters/oidc-store-postgres.ts';
@@ -129,11 +130,13 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const { issuer, postgres, keys, town, log } = deps;
   const now = deps.now ?? (() => new Date());
   const count = deps.metrics?.count;
+  const limits = deps.redis && createRedisLimits(deps.redis);
   const context = (): Context => ({
     db: postgres.knex,
     now,
     keys,
     actor: { kind: 'system', part: 'provider' },
+    ...(limits && { limits }),
     ...(count && { count }),
   });
   const stored = { pool: postgres.pool, keys, now, account: accountRowSql };
