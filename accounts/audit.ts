@@ -25,7 +25,7 @@ export type AuditDetails = {
   'email-changed': { had: boolean };
   'language-changed': Record<string, never>;
   'session-ended': { sessions: number };
-  'device-new': Record<string, never>;
+  'device-new': { device: string };
   'backup-codes-created': { count: number };
   'backup-code-spent': { left: number };
   'attributes-recorded': { names: string[]; source: string };
@@ -43,6 +43,18 @@ export type AuditDetails = {
 } & StaffAuditDetails;
 
 export type AuditEvent = keyof AuditDetails;
+/** What is about the operation or the staff and never about a citizen's account; all else the citizen sees. */
+type OperationEvent =
+  | 'registrations-applied'
+  | 'client-secret-added'
+  | 'backup-restored'
+  | 'signing-key-created'
+  | 'account-purged'
+  | 'notices-retried'
+  | `signing-key-${'rotated' | 'revoked'}`
+  | `staff-${string}`
+  | `audit-${string}`;
+export type AccountEvent = Exclude<AuditEvent, OperationEvent>;
 type SignInMethod = 'password' | 'passkey' | 'totp' | 'backup-code' | 'eid' | 'bundid' | 'staff';
 
 /**

@@ -26,25 +26,32 @@ export const isKnown = async (ctx: Context, account: AccountId, device: string):
   return row !== undefined;
 };
 
-/**
- * Notes a browser after a sign-in. `new`: the citizen has other browsers, but never used this one: to be announced.
- * @param keep false on a shared computer: it stays unknown
- */
-export const remember = (
-  ctx: Context,
-  account: AccountId,
-  device: string,
-  keep: boolean,
-): Promise<'known' | 'first' | 'new'> =>
+/** What is known about a browser after a sign-in. */
+export type Browser = {
+  readonly id: string;
+  /** Such as `Firefox, Windows`, for the citizen's own record. */
+  readonly name: string;
+  /** False on a shared computer: it stays unknown. */
+  readonly keep: boolean;
+  /** It has had a session of this very citizen until now: whoever sits there was announced before. */
+  readonly signedIn: boolean;
+};
+
+/** Notes a browser after a sign-in. `new`: the citizen has used others, but never this one: to be announced. */
+export const remember = (ctx: Context, account: AccountId, browser: Browser): Promise<'known' | 'first' | 'new'> =>
   inTransaction(ctx, async (tx) => {
+    const { keep, signedIn } = browser;
     const [others] = await tx.db('known_devices').where({ account_id: account }).count('* as count');
-    const known = await isKnown(tx, account, device);
-    if (keep) {
-      const row = { account_id: account, device: handle(tx, account, device), seen_at: startOfDay(tx.now()) };
+    const first = Number(others?.['count']) === 0;
+    const known = signedIn || (await isKnown(tx, account, browser.id));
+    // After a first sign-in on a shared computer an id that no browser has keeps the place: the next one is not the first.
+    const id = keep ? browser.id : first ? newDevice() : undefined;
+    if (id !== undefined) {
+      const row = { account_id: account, device: handle(tx, account, id), seen_at: startOfDay(tx.now()) };
       await tx.db('known_devices').insert(row).onConflict(['account_id', 'device']).merge();
     }
     if (known) return 'known';
-    if (Number(others?.['count']) === 0) return 'first';
-    await audit.record(tx, 'device-new', { account, detail: {} });
+    if (first) return 'first';
+    await audit.record(tx, 'device-new', { account, detail: { device: browser.name } });
     return 'new';
   });

@@ -4,11 +4,11 @@ import * as attributesOf from './attributes.ts';
 import * as audit from './audit.ts';
 import { startOfDay } from './coarse-time.ts';
 import { type Context, inTransaction } from './context.ts';
+import * as correspondence from './correspondence.ts';
 import { sealOf } from './data-key.ts';
 import { recordProofing } from './factors.ts';
 import { contradictions } from './identity-match.ts';
 import type { AccountId } from './ids.ts';
-import * as notices from './notices.ts';
 
 /** Where an identity comes from: the Online-Ausweis, BundID, the staff's identity provider. */
 export type IdentitySource = 'eid' | 'bundid' | 'staff';
@@ -98,13 +98,6 @@ export const insert = async (ctx: Context, account: AccountId, proof: LinkablePr
   });
 };
 
-/** Subject and text of a mail in the citizen's language. */
-export type MailText = { readonly subject: string; readonly text: string };
-
-const tell = async (ctx: Context, email: string | undefined, mail: MailText): Promise<void> => {
-  if (email !== undefined) await notices.enqueue(ctx, { to: email, ...mail });
-};
-
 /** Locks the account for a change of what signs in to it; undefined unless it is active. */
 const lockActive = async (
   ctx: Context,
@@ -174,7 +167,7 @@ export const link = (
   account: AccountId,
   credentialState: number,
   proof: LinkableProof,
-  mail: { linked: MailText; email: string | undefined },
+  mail: { linked: correspondence.Message; email: string | undefined },
 ): Promise<Link> =>
   inTransaction(ctx, async (tx): Promise<Link> => {
     const locked = await lockActive(tx, account);
@@ -205,7 +198,7 @@ export const link = (
     await keep(tx, account, proof);
     await grow(tx, account);
     await audit.record(tx, 'identity-linked', { account, detail: { source: proof.source, replaced } });
-    await tell(tx, mail.email, mail.linked);
+    await correspondence.tell(tx, { id: account, email: mail.email }, mail.linked);
     return { outcome: 'linked', replaced };
   });
 
@@ -278,7 +271,7 @@ export const unlink = (
   ctx: Context,
   account: AccountId,
   id: string,
-  mail: { unlinked: MailText; email: string | undefined },
+  mail: { unlinked: correspondence.Message; email: string | undefined },
 ): Promise<Unlink> =>
   inTransaction(ctx, async (tx): Promise<Unlink> => {
     // The lock makes two parallel unlinkings of two last identities one after the other.
@@ -288,7 +281,7 @@ export const unlink = (
     if (gone === undefined) return { outcome: 'unknown' };
     await grow(tx, account);
     await audit.record(tx, 'identity-unlinked', { account, detail: { source: gone.source } });
-    await tell(tx, mail.email, mail.unlinked);
+    await correspondence.tell(tx, { id: account, email: mail.email }, mail.unlinked);
     return { outcome: 'unlinked' };
   });
 
@@ -302,7 +295,7 @@ export const closeOther = (
   ctx: Context,
   accounts: { keep: AccountId; close: AccountId },
   proven: LinkableProof,
-  mail: { closed: MailText; emails: readonly (string | undefined)[] },
+  mail: { closed: correspondence.Message; to: readonly correspondence.Recipient[] },
 ): Promise<Merge> =>
   inTransaction(ctx, async (tx): Promise<Merge> => {
     if (accounts.keep === accounts.close) return { outcome: 'stale' };
@@ -333,6 +326,6 @@ export const closeOther = (
       account: accounts.keep,
       detail: { source: proven.source, replaced: false },
     });
-    for (const email of mail.emails) await tell(tx, email, mail.closed);
+    for (const recipient of mail.to) await correspondence.tell(tx, recipient, mail.closed);
     return { outcome: 'closed' };
   });

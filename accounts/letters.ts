@@ -21,6 +21,22 @@ export const enqueue = async (ctx: Context, account: AccountId, seal: AccountSea
   });
 };
 
+/** Whether a letter with this subject was queued for the account since then. */
+export const isOnItsWay = async (
+  ctx: Context,
+  account: AccountId,
+  seal: AccountSeal,
+  subject: string,
+  since: Date,
+): Promise<boolean> => {
+  const rows = await ctx
+    .db('letters')
+    .where({ account_id: account })
+    .where('created_at', '>=', startOfDay(since))
+    .select('id', 'sealed');
+  return rows.some(({ id, sealed }) => (JSON.parse(seal.open(column(id), sealed)) as Letter).subject === subject);
+};
+
 /** Takes the letters that wait to be printed, at most `limit`; `print` must succeed for them to count as printed. */
 export const printWaiting = (
   ctx: Context,

@@ -3,12 +3,9 @@ import * as accounts from './accounts.ts';
 import * as attributes from './attributes.ts';
 import * as audit from './audit.ts';
 import { type Context, inTransaction } from './context.ts';
-import { sealOf } from './data-key.ts';
-import type { EmailAddress } from './email.ts';
+import * as correspondence from './correspondence.ts';
 import type { AccountId } from './ids.ts';
 import * as letterCodes from './letter-codes.ts';
-import * as postal from './letters.ts';
-import * as notices from './notices.ts';
 import type { Secret } from './secret.ts';
 
 /** What the clerk has seen; kinds only, never a copy and never a document's number. */
@@ -144,18 +141,6 @@ export const channelsOf = async (ctx: Context, account: accounts.Account): Promi
   post: (await attributes.read(ctx, account.id)).address !== undefined,
 });
 
-/** Tells the citizen by mail, or else by a letter, where she has given an address. */
-export const tell = async (
-  ctx: Context,
-  account: accounts.Account,
-  mail: { subject: string; text: string },
-): Promise<void> => {
-  if (account.email !== undefined) return notices.enqueue(ctx, { to: account.email as EmailAddress, ...mail });
-  const { address } = await attributes.read(ctx, account.id);
-  const seal = await sealOf(ctx, account.id);
-  if (address !== undefined && seal !== undefined) await postal.enqueue(ctx, account.id, seal, { address, ...mail });
-};
-
 /** The token is derived, so that it can stand in a later mail too and is stored nowhere. */
 const stopTokenOf = (ctx: Context, id: string): string =>
   ctx.keys.index('recovery stop token', id).subarray(0, STOP_TOKEN_BYTES).toString('base64url');
@@ -248,7 +233,11 @@ export const open = (
       account: account.id,
       detail: { recovery: row.number, evidence, reason, ticket },
     });
-    await tell(tx, account, letters.opened({ language: account.language, waitsUntil: row.waits_until, stop }));
+    await correspondence.tell(
+      tx,
+      account,
+      letters.opened({ language: account.language, waitsUntil: row.waits_until, stop }),
+    );
     const recovery = await find(tx, row.number);
     if (recovery === undefined) throw new Error('a recovery has vanished');
     return { outcome: 'opened', recovery, channels, again: false };
@@ -297,7 +286,7 @@ export const approve = (
       detail: { recovery: recovery.number, delivery },
     });
     const stop = stopTokenOf(tx, recovery.id);
-    await tell(tx, account, letters.approved({ language: account.language, validFrom, stop }));
+    await correspondence.tell(tx, account, letters.approved({ language: account.language, validFrom, stop }));
     const approved = await find(tx, number);
     if (approved === undefined) throw new Error('a recovery has vanished');
     return { outcome: 'approved', recovery: approved, code, validFrom, expiresAt, renewed };
@@ -331,7 +320,8 @@ export const stopBy = (
     const event = status === 'rejected' ? 'recovery-rejected' : 'recovery-cancelled';
     await audit.record(tx, event, { account: recovery.account, detail: { recovery: recovery.number } });
     const account = await accounts.load(tx, recovery.account);
-    if (account !== undefined) await tell(tx, account, letters.ended({ language: account.language, status }));
+    if (account !== undefined)
+      await correspondence.tell(tx, account, letters.ended({ language: account.language, status }));
     return { outcome: 'ended', again: false };
   });
 
@@ -358,7 +348,7 @@ export const stop = (ctx: Context, id: string, letters: CitizenLetters): Promise
     });
     const account = await accounts.load(tx, recovery.account);
     if (account !== undefined)
-      await tell(tx, account, letters.ended({ language: account.language, status: 'stopped' }));
+      await correspondence.tell(tx, account, letters.ended({ language: account.language, status: 'stopped' }));
     return { outcome: 'ended', again: false };
   });
 

@@ -1,9 +1,10 @@
 import * as accounts from './accounts.ts';
 import * as audit from './audit.ts';
 import { type Context, inTransaction } from './context.ts';
+import * as correspondence from './correspondence.ts';
 import type { AccountId } from './ids.ts';
 import * as letterCodes from './letter-codes.ts';
-import { type CitizenLetters, tell } from './recoveries.ts';
+import type { CitizenLetters } from './recoveries.ts';
 import * as sessions from './sessions.ts';
 import * as staff from './staff.ts';
 import type { Town } from './town.ts';
@@ -79,7 +80,8 @@ export const redeem = (
         ...(credential.kind === 'passkey' && { passkey_handle: credential.handle }),
       });
     const backupCodes = await accounts.insertCredential(tx, account.id, credential);
-    if (code.purpose === 'recovery') await tell(tx, account, letters.redeemed({ language: account.language }));
+    if (code.purpose === 'recovery')
+      await correspondence.tell(tx, account, letters.redeemed({ language: account.language }));
     return { outcome: 'redeemed', account: account.id, ...(backupCodes !== undefined && { backupCodes }) };
   }).catch(refusal);
 

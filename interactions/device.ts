@@ -1,12 +1,13 @@
 import ipaddr from 'ipaddr.js';
 import type Koa from 'koa';
 import type { Account } from '../accounts/accounts.ts';
+import { inTransaction } from '../accounts/context.ts';
+import * as correspondence from '../accounts/correspondence.ts';
 import * as devices from '../accounts/devices.ts';
-import * as notices from '../accounts/notices.ts';
 import { coarseDevice } from '../accounts/session-notes.ts';
 import type { PageDeps } from './deps.ts';
-import { timeOfDay } from './faults.ts';
 import { inLanguage, languageFor, textsIn } from './language.ts';
+import { dayAndTime } from './texts/letters.ts';
 import type { Visit } from './visit.ts';
 
 const COOKIE_DAYS = 400; // browsers keep none longer
@@ -35,11 +36,14 @@ export const isSharedNetwork = ({ ctx, deps }: Pick<Visit, 'ctx' | 'deps'>): boo
 export const isShared = (visit: Pick<Visit, 'ctx' | 'deps' | 'progress'>): boolean =>
   visit.progress.shared === true || isSharedNetwork(visit);
 
-const newDeviceMail = (visit: Visit, account: Account): { subject: string; text: string } => {
+/** A citizen without e-mail who signs in at libraries gets no letter for each visit. */
+const LETTER_EVERY_DAYS = 30;
+
+const newDeviceMessage = (visit: Visit, account: Account, name: string): correspondence.Message => {
   const language = languageFor(account.language);
   const t = textsIn(language).notices;
-  const device = coarseDevice(visit.ctx.get('user-agent')) || t.unknownDevice;
-  const time = timeOfDay(visit.domain.now(), language);
+  const device = name || t.unknownDevice;
+  const time = dayAndTime(visit.domain.now(), language);
   return {
     subject: t.newDeviceSubject,
     text: t.newDevice(device, time, `${visit.deps.issuer.origin}/konto`, inLanguage(visit.deps.town.name, language)),
@@ -50,10 +54,15 @@ const newDeviceMail = (visit: Visit, account: Account): { subject: string; text:
 export const meetDevice = async (visit: Visit, account: Account, keep: boolean): Promise<void> => {
   const { ctx, deps, domain } = visit;
   const device = deviceOf(ctx, deps) ?? devices.newDevice();
-  const met = await devices.remember(domain, account.id, device, keep);
-  if (met === 'new' && account.email !== undefined) {
-    await notices.enqueue(domain, { to: account.email, ...newDeviceMail(visit, account) });
-  }
+  const name = coarseDevice(ctx.get('user-agent'));
+  const signedIn = visit.interaction.session?.accountId === account.id;
+  await inTransaction(domain, async (tx) => {
+    const met = await devices.remember(tx, account.id, { id: device, name, keep, signedIn });
+    if (met !== 'new') return;
+    await correspondence.tell(tx, account, newDeviceMessage(visit, account, name), {
+      letterEveryDays: LETTER_EVERY_DAYS,
+    });
+  });
   if (!keep) return;
   const secure = deps.issuer.protocol === 'https:';
   const parts = [`${cookieName(deps.issuer)}=${device}`, 'Path=/', 'HttpOnly', 'SameSite=Lax'];

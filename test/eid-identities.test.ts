@@ -21,7 +21,7 @@ const card = (identifier: string, known: attributes.Attributes = {}): identities
   attributes: known,
 });
 const MAIL = { subject: 'Verknüpft', text: 'Ihr Ausweis.' };
-const closing = { closed: MAIL, emails: [] };
+const closing = { closed: MAIL, to: [] };
 const linking = { linked: MAIL, email: 'erika@example.org' };
 
 const register = async (ctx: Context, credential: accounts.NewAccount['credential']): Promise<AccountId> => {

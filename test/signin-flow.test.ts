@@ -1,112 +1,35 @@
 import test from 'ava';
-import { generate } from 'otplib';
 import { ACR } from '../accounts/assurance.ts';
 import * as backupCodes from '../accounts/backup-codes.ts';
-import { recordProofing } from '../accounts/factors.ts';
-import { type AccountId, parseAccountId } from '../accounts/ids.ts';
 import * as totp from '../accounts/totp.ts';
 import type { Registration } from '../accounts/town.ts';
 import { de } from '../interactions/texts/de.ts';
-import { addCitizen, atHome, authorizationUrl, pkce, redeem } from './harness/relying-party.ts';
-import { type RunningTown, startTown } from './harness/town.ts';
-import { type Answer, forms, Visitor } from './harness/visitor.ts';
+import { ASK, essential, heading, PASSWORD, type Person, SECRET, type ServiceVisit, Stage } from './harness/sign-in.ts';
+import type { RunningTown } from './harness/town.ts';
+import { forms, Visitor } from './harness/visitor.ts';
 
-const PASSWORD = 'drei blaue Häuser am Fluss';
-const SECRET = 'KRUGS4ZANFZSA3TPOQQHGZLDOJSXIIJB';
-
+let stage: Stage;
 let town: RunningTown;
-let aheadMs = 0;
-let people = 0;
 
 test.before(async () => {
-  town = await startTown({ now: () => new Date(Date.now() + aheadMs) });
+  stage = await Stage.start();
+  ({ town } = stage);
 });
-// Interactions end by the real clock: a town far ahead of it would forget what was shown at once.
-test.serial.beforeEach(() => {
-  aheadMs = 0;
-});
+test.serial.beforeEach(() => stage.resetClock());
 test.after.always(() => town?.close());
 
-type Person = { email: string; account: AccountId; codes: string[] };
-
-const seconds = (): number => Math.floor((Date.now() + aheadMs) / 1000);
-/** The code that the app shows now; each test moves on by a step, as a step is accepted once. */
-const codeNow = (): Promise<string> => {
-  aheadMs += 31_000;
-  return generate({ secret: SECRET, epoch: seconds() });
-};
-
-const newPerson = async (options: { app?: boolean; proofed?: boolean } = {}): Promise<Person> => {
-  people += 1;
-  const email = `person${people}@buerger.example`;
-  const account = parseAccountId(await addCitizen(town, email, PASSWORD));
-  if (account === undefined) throw new Error('no account');
-  if (options.app === true) {
-    const enrolled = await totp.enrol(town.context(), account, SECRET, await codeNow(), false);
-    if (enrolled.outcome !== 'enrolled') throw new Error(enrolled.outcome);
-  }
-  if (options.proofed === true) await recordProofing(town.context(), account, 'substantial');
-  return { email, account, codes: await backupCodes.generate(town.context(), account) };
-};
-
-const heading = (page: Answer): string => /<h1[^>]*>([^<]*)/.exec(page.text)?.[1] ?? '';
-const home = () => atHome(town);
-
-/** One visit of a service: to its callback, or to the page that stands in the way. */
-class Visit {
-  readonly visitor: Visitor;
-  readonly proof = pkce();
-  page: Answer | undefined;
-
-  constructor(visitor = new Visitor()) {
-    this.visitor = visitor;
-  }
-
-  async open(changes: Record<string, string | undefined> = {}): Promise<this> {
-    this.page = await this.visitor.open(authorizationUrl(town, 'fahrkarte', this.proof, changes), home());
-    return this;
-  }
-
-  get now(): Answer {
-    if (this.page === undefined) throw new Error('nothing opened');
-    return this.page;
-  }
-
-  async send(action: string, values: Record<string, string> = {}): Promise<this> {
-    this.page = await this.visitor.submitTo(this.now, action, values, home());
-    return this;
-  }
-
-  /** What the callback was given. */
-  get callback(): URLSearchParams | undefined {
-    const { location } = this.now.headers;
-    return typeof location === 'string' && !location.startsWith(town.issuer)
-      ? new URL(location).searchParams
-      : undefined;
-  }
-
-  async claims(): Promise<Record<string, unknown>> {
-    const code = this.callback?.get('code') ?? '';
-    const { body } = await redeem(town, 'fahrkarte', code, this.proof.verifier);
-    const [, payload = ''] = String(body['id_token']).split('.');
-    return JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown>;
-  }
-}
-
-const ASK = JSON.stringify({ id_token: { acr: null, amr: null, auth_time: null } });
-const essential = (...values: string[]) =>
-  JSON.stringify({ id_token: { acr: { essential: true, values }, amr: null, auth_time: null } });
-const signIn = (visit: Visit, person: Person) =>
-  visit.send('sign-in', { identifier: person.email, password: PASSWORD });
+const newPerson = (options: { app?: boolean; proofed?: boolean } = {}): Promise<Person> => stage.newPerson(options);
+const signIn = (visit: ServiceVisit, person: Person): Promise<ServiceVisit> => visit.signIn(person);
+const codeNow = (): Promise<string> => stage.appCode();
 
 test.serial('max_age asks for the first factor again, and says when it was shown', async (t) => {
   const person = await newPerson();
-  const visit = await new Visit().open({ claims: ASK });
+  const visit = await stage.visit().open({ claims: ASK });
   await signIn(visit, person);
   const before = Number((await visit.claims())['auth_time']);
   // oidc-provider goes by its own clock here.
   await new Promise((resolve) => setTimeout(resolve, 2100));
-  const again = await new Visit(visit.visitor).open({ max_age: '1', claims: ASK });
+  const again = await stage.visit(visit.visitor).open({ max_age: '1', claims: ASK });
   t.is(heading(again.now), de.signIn.title);
   await signIn(again, person);
   t.true(Number((await again.claims())['auth_time']) >= before + 2);
@@ -114,7 +37,7 @@ test.serial('max_age asks for the first factor again, and says when it was shown
 
 test.serial('nobody has checked who the citizen is: basis, whatever the factors', async (t) => {
   const person = await newPerson({ app: true });
-  const visit = await new Visit().open({ claims: ASK });
+  const visit = await stage.visit().open({ claims: ASK });
   await signIn(visit, person);
   t.is(heading(visit.now), de.secondFactor.title);
   await visit.send('totp', { code: await codeNow() });
@@ -125,7 +48,7 @@ test.serial('nobody has checked who the citizen is: basis, whatever the factors'
 
 test.serial('half a sign-in opens nothing: no form leads past the second factor', async (t) => {
   const person = await newPerson({ app: true });
-  const visit = await new Visit().open();
+  const visit = await stage.visit().open();
   await signIn(visit, person);
   const { page } = visit;
   const token =
@@ -163,9 +86,9 @@ test.serial('half a sign-in opens nothing: no form leads past the second factor'
 test.serial('a code of the app is good once, also in another browser', async (t) => {
   const person = await newPerson({ app: true });
   const code = await codeNow();
-  const first = await new Visit().open();
+  const first = await stage.visit().open();
   await signIn(first, person);
-  const second = await new Visit().open();
+  const second = await stage.visit().open();
   await signIn(second, person);
   await first.send('totp', { code });
   t.truthy(first.callback?.get('code'));
@@ -188,13 +111,13 @@ test.serial('of 200 parallel uses of one code of the app one counts, and no more
 
 test.serial('a running session steps up by what is missing alone', async (t) => {
   const person = await newPerson({ proofed: true });
-  const visit = await new Visit().open({ claims: ASK });
+  const visit = await stage.visit().open({ claims: ASK });
   await signIn(visit, person);
   const before = await visit.claims();
   t.is(before['acr'], ACR.low);
   await totp.enrol(town.context(), person.account, SECRET, await codeNow(), false);
 
-  const more = await new Visit(visit.visitor).open({ claims: essential(ACR.substantial) });
+  const more = await stage.visit(visit.visitor).open({ claims: essential(ACR.substantial) });
   t.is(heading(more.now), de.secondFactor.title, 'no password is asked for');
   await more.send('totp', { code: await codeNow() });
   const after = await more.claims();
@@ -203,7 +126,7 @@ test.serial('a running session steps up by what is missing alone', async (t) => 
   t.is(after['auth_time'], before['auth_time'], 'a second factor alone is no new sign-in');
   t.is(after['sub'], before['sub']);
 
-  const lower = await new Visit(visit.visitor).open({ claims: essential(ACR.low) });
+  const lower = await stage.visit(visit.visitor).open({ claims: essential(ACR.low) });
   t.is((await lower.claims())['acr'], ACR.low, 'a higher level covers a lower one, by its name');
 });
 
@@ -211,12 +134,12 @@ test.serial(
   'a wish that can be granted is put once and may be turned down; one that cannot is not mentioned',
   async (t) => {
     const person = await newPerson({ proofed: true });
-    const visit = await new Visit().open({ acr_values: ACR.substantial, claims: ASK });
+    const visit = await stage.visit().open({ acr_values: ACR.substantial, claims: ASK });
     await signIn(visit, person);
     t.is(heading(visit.now), de.secondFactor.title, 'codes from paper would do');
     await visit.send('skip');
     t.is((await visit.claims())['acr'], ACR.low);
-    const high = await new Visit(visit.visitor).open({ acr_values: ACR.high, claims: ASK });
+    const high = await stage.visit(visit.visitor).open({ acr_values: ACR.high, claims: ASK });
     t.is((await high.claims())['acr'], ACR.low);
   },
 );
@@ -225,7 +148,7 @@ test.serial(
   'what an account cannot reach is said, with a way on, and the service learns it by its error',
   async (t) => {
     const person = await newPerson();
-    const visit = await new Visit().open({ claims: essential(ACR.substantial) });
+    const visit = await stage.visit().open({ claims: essential(ACR.substantial) });
     await signIn(visit, person);
     t.is(heading(visit.now), de.levelMissing.title);
     t.regex(visit.now.text, /Bürgerbüro/);
@@ -236,25 +159,25 @@ test.serial(
 
 test.serial('prompt=none never shows a page: the service learns that more is due', async (t) => {
   const person = await newPerson({ proofed: true });
-  const visit = await new Visit().open();
+  const visit = await stage.visit().open();
   await signIn(visit, person);
-  const quiet = await new Visit(visit.visitor).open({ claims: essential(ACR.substantial), prompt: 'none' });
+  const quiet = await stage.visit(visit.visitor).open({ claims: essential(ACR.substantial), prompt: 'none' });
   t.is(quiet.callback?.get('error'), 'login_required');
-  const wish = await new Visit(visit.visitor).open({ acr_values: ACR.substantial, claims: ASK, prompt: 'none' });
+  const wish = await stage.visit(visit.visitor).open({ acr_values: ACR.substantial, claims: ASK, prompt: 'none' });
   t.is((await wish.claims())['acr'], ACR.low);
 });
 
 test.serial('after half an hour without use a level is confirmed again; the lower ones stand', async (t) => {
   const person = await newPerson({ app: true, proofed: true });
-  const visit = await new Visit().open({ claims: essential(ACR.substantial) });
+  const visit = await stage.visit().open({ claims: essential(ACR.substantial) });
   await signIn(visit, person);
   await visit.send('totp', { code: await codeNow() });
   t.is((await visit.claims())['acr'], ACR.substantial);
-  aheadMs += 40 * 60_000;
-  const low = await new Visit(visit.visitor).open({ claims: essential(ACR.low) });
+  stage.advance(40 * 60_000);
+  const low = await stage.visit(visit.visitor).open({ claims: essential(ACR.low) });
   t.is((await low.claims())['acr'], ACR.low);
-  aheadMs += 31 * 60_000;
-  const idle = await new Visit(visit.visitor).open({ claims: essential(ACR.substantial) });
+  stage.advance(31 * 60_000);
+  const idle = await stage.visit(visit.visitor).open({ claims: essential(ACR.substantial) });
   t.not(idle.callback?.get('code') === null ? '' : heading(idle.now), '', 'asked again');
 });
 
@@ -269,11 +192,11 @@ test.serial('a service with a minimum gets no sign-in below it', async (t) => {
     .update({ registration: JSON.stringify(registration) });
   await town.context().db.raw("SELECT pg_notify('registrations', '')");
   await new Promise((resolve) => setTimeout(resolve, 300));
-  const visit = await new Visit().open();
+  const visit = await stage.visit().open();
   await signIn(visit, person);
   t.is(heading(visit.now), de.levelMissing.title);
   const proofed = await newPerson({ proofed: true });
-  const other = await new Visit().open();
+  const other = await stage.visit().open();
   await signIn(other, proofed);
   t.truthy(other.callback?.get('code'));
   await town
@@ -287,16 +210,16 @@ test.serial('a service with a minimum gets no sign-in below it', async (t) => {
 
 test.serial('a forgotten password takes a code from paper, and the app stays necessary', async (t) => {
   const person = await newPerson({ app: true });
-  const running = await new Visit().open();
+  const running = await stage.visit().open();
   await signIn(running, person);
   await running.send('totp', { code: await codeNow() });
 
-  const visit = await new Visit().open();
+  const visit = await stage.visit().open();
   await visit.send('forgotten');
   t.is(heading(visit.now), de.forgotten.title);
   await visit.send('recovery-code', { identifier: person.email, backup_code: 'AAAA-AAAA-AAAA-AAAA' });
   t.regex(visit.now.text, /passen nicht zusammen/);
-  const unknown = await new Visit().open();
+  const unknown = await stage.visit().open();
   await unknown.send('forgotten');
   await unknown.send('recovery-code', { identifier: 'niemand@buerger.example', backup_code: 'AAAA-AAAA-AAAA-AAAA' });
   const bare = (text: string) =>
@@ -314,14 +237,14 @@ test.serial('a forgotten password takes a code from paper, and the app stays nec
   await visit.send('reset-password', { new_password: fresh, repeated_password: fresh });
   t.truthy(visit.callback?.get('code'));
   t.is((await running.visitor.send(new URL('/konto', town.issuer))).status, 303, 'other sessions are over');
-  const old = await new Visit().open();
+  const old = await stage.visit().open();
   await signIn(old, person);
   t.is(heading(old.now), de.signIn.title);
 });
 
 test.serial('a recovery that stands open ends with any change of the account', async (t) => {
   const person = await newPerson();
-  const visit = await new Visit().open();
+  const visit = await stage.visit().open();
   await visit.send('forgotten');
   await visit.send('recovery-code', { identifier: person.email, backup_code: person.codes[0] ?? '' });
   t.is(heading(visit.now), de.forgotten.newTitle);
@@ -329,7 +252,7 @@ test.serial('a recovery that stands open ends with any change of the account', a
   const fresh = 'Neun grüne Schirme tanzen';
   await visit.send('reset-password', { new_password: fresh, repeated_password: fresh });
   t.is(heading(visit.now), de.signIn.title);
-  const owner = await new Visit().open();
+  const owner = await stage.visit().open();
   await signIn(owner, person);
   t.truthy(owner.callback?.get('code'), 'the old password still stands');
 });
@@ -338,16 +261,16 @@ test.serial(
   'guesses from elsewhere do not keep a known browser out; an unknown one is told how long to wait',
   async (t) => {
     const person = await newPerson();
-    const known = await new Visit().open();
+    const known = await stage.visit().open();
     await signIn(known, person);
     for (let tries = 0; tries < 12; tries += 1) {
-      const guess = await new Visit().open();
+      const guess = await stage.visit().open();
       await guess.send('sign-in', { identifier: person.email, password: `geraten ${tries} und noch einmal` });
     }
-    const elsewhere = await new Visit().open();
+    const elsewhere = await stage.visit().open();
     await signIn(elsewhere, person);
     t.regex(elsewhere.now.text, /ab \d\d:\d\d Uhr/);
-    const owner = await new Visit(known.visitor).open({ prompt: 'login' });
+    const owner = await stage.visit(known.visitor).open({ prompt: 'login' });
     await signIn(owner, person);
     t.truthy(owner.callback?.get('code'));
   },
@@ -355,11 +278,11 @@ test.serial(
 
 test.serial('a new browser is announced by mail, the first one and known ones are not', async (t) => {
   const person = await newPerson();
-  const first = await new Visit().open();
+  const first = await stage.visit().open();
   await signIn(first, person);
-  const again = await new Visit(first.visitor).open({ prompt: 'login' });
+  const again = await stage.visit(first.visitor).open({ prompt: 'login' });
   await signIn(again, person);
-  const second = await new Visit().open();
+  const second = await stage.visit().open();
   await signIn(second, person);
   const mail = await town.mail.next(person.email);
   t.is(mail.subject, de.notices.newDeviceSubject);
@@ -368,21 +291,21 @@ test.serial('a new browser is announced by mail, the first one and known ones ar
 
 test.serial('on a shared computer the session ends with the browser and after ten minutes without use', async (t) => {
   const person = await newPerson();
-  const visit = await new Visit().open();
+  const visit = await stage.visit().open();
   await visit.send('sign-in', { identifier: person.email, password: PASSWORD, shared: 'yes' });
   t.truthy(visit.callback?.get('code'));
   t.false(visit.visitor.cookies.some(({ name }) => name === '__Host-device'));
-  const soon = await new Visit(visit.visitor).open();
+  const soon = await stage.visit(visit.visitor).open();
   t.truthy(soon.callback?.get('code'));
-  aheadMs += 11 * 60_000;
-  const later = await new Visit(visit.visitor).open();
+  stage.advance(11 * 60_000);
+  const later = await stage.visit(visit.visitor).open();
   t.is(heading(later.now), de.signIn.title);
 });
 
 test.serial('unknown citizens have passkeys too, always the same ones', async (t) => {
   const person = await newPerson();
   const options = async (identifier: string) => {
-    const visit = await new Visit().open();
+    const visit = await stage.visit().open();
     const token =
       forms(visit.now)
         .flatMap(({ fields }) => fields)

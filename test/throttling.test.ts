@@ -41,7 +41,7 @@ test('of 200 parallel guesses over two processes no more than ten are evaluated;
   });
   if (registered.outcome !== 'registered') return t.fail(registered.outcome);
   const device = devices.newDevice();
-  await devices.remember(ctx, registered.account, device, true);
+  await devices.remember(ctx, registered.account, { id: device, name: 'Firefox', keep: true, signedIn: false });
 
   // By both names of the citizen: they have one budget.
   const orders = { url: database.url, ring, guesses: 100 };

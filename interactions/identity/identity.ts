@@ -124,10 +124,7 @@ const provenEnough = (visit: Visit): IdentityFault | undefined => {
   return (visit.has?.passkeys ?? 0) > 0 ? 'stronger-factor' : 'not-fresh';
 };
 
-const mailOf = (
-  visit: Visit,
-  account: accounts.Account,
-): { linked: identities.MailText; email: string | undefined } => {
+const mailOf = (visit: Visit, account: accounts.Account): Parameters<typeof identities.link>[4] => {
   const t = visit.t.identity.mail;
   const town = inLanguage(visit.deps.town.name, visit.shell.language);
   return { linked: { subject: t.subject, text: t.linked(town) }, email: account.email };
@@ -195,7 +192,7 @@ const close = async (visit: Visit, keep: 'this' | 'other'): Promise<Outcome> => 
   const town = inLanguage(visit.deps.town.name, visit.shell.language);
   const closed = await identities.closeOther(visit.domain, two, identity.proof, {
     closed: { subject: t.subject, text: t.closed(town) },
-    emails: [account.email, other?.email],
+    to: [account, ...(other === undefined ? [] : [other])],
   });
   if (closed.outcome === 'stale') return fault('contradiction');
   return { go: 'on', apply: () => withIdentity(visit, { path: 'sign-in' }, two.keep, identity.proof) };

@@ -10,9 +10,9 @@ const view = async (visitor: Visitor): Promise<string> => {
   const lines = (await audit.recent(visitor.domain, visitor.account.id, LINES)).filter(({ event }) =>
     Object.hasOwn(t.events, event),
   );
-  const method = (detail: audit.LogLine['detail']): string => {
-    const name = t.methods[String(detail['method'])];
-    return name === undefined ? '' : ` (${name})`;
+  const more = (detail: audit.LogLine['detail']): string => {
+    const name = t.methods[String(detail['method'])] ?? detail['device'];
+    return typeof name === 'string' && name !== '' ? ` (${name})` : '';
   };
   // What changed the account is kept by the day only.
   const when = (at: Date): string => (at.getTime() % 86_400_000 === 0 ? day : moment)(at, visitor.shell.language);
@@ -22,7 +22,7 @@ const view = async (visitor: Visitor): Promise<string> => {
     ${lines.length === 0 && html`<p class="kern-body">${t.empty}</p>`}
     <ul class="ss-log">${lines.map(
       ({ at, event, detail, byStaff }) =>
-        html`<li class="ss-log__line"><time class="ss-log__time" datetime="${at.toISOString()}">${when(at)}</time> <span>${t.events[event]}${method(detail)}${byStaff && `, ${t.byOthers}`}</span></li>`,
+        html`<li class="ss-log__line"><time class="ss-log__time" datetime="${at.toISOString()}">${when(at)}</time> <span>${t.events[event]}${more(detail)}${byStaff && `, ${t.byOthers}`}</span></li>`,
     )}</ul>`,
   });
 };

@@ -83,10 +83,10 @@ export const factorsDe = {
     unknownDevice: 'ein unbekanntes Gerät',
     newDeviceSubject: 'Anmeldung mit einem neuen Gerät',
     newDevice: (device: string, time: string, konto: string, town: string) =>
-      `Guten Tag,\n\nIhr Konto wurde um ${time} Uhr mit einem neuen Gerät genutzt: ${device}.\n\nWaren Sie das? Dann ist nichts zu tun.\nWaren Sie es nicht? Dann beenden Sie die Sitzung und ändern Sie Ihr Passwort: ${konto}\nOder wenden Sie sich an die Stadt.\n\n${town}\n`,
+      `Guten Tag,\n\nIhr Konto wurde am ${time} Uhr mit einem neuen Gerät genutzt: ${device}.\n\nWaren Sie das? Dann ist nichts zu tun.\nWaren Sie es nicht? Dann beenden Sie die Sitzung und ändern Sie Ihr Passwort: ${konto}\nOder wenden Sie sich an die Stadt.\n\n${town}\n`,
     changedSubject: 'In Ihrem Konto wurde etwas geändert',
     changed: (what: string, time: string, konto: string, town: string) =>
-      `Guten Tag,\n\nin Ihrem Konto wurde um ${time} Uhr etwas geändert:\n\n${what}\n\nWaren Sie das? Dann ist nichts zu tun.\nWaren Sie es nicht? Dann sehen Sie bitte sofort nach: ${konto}\nOder wenden Sie sich an die Stadt.\n\n${town}\n`,
+      `Guten Tag,\n\nin Ihrem Konto wurde am ${time} Uhr etwas geändert:\n\n${what}\n\nWaren Sie das? Dann ist nichts zu tun.\nWaren Sie es nicht? Dann sehen Sie bitte sofort nach: ${konto}\nOder wenden Sie sich an die Stadt.\n\n${town}\n`,
     what: {
       'passkey-added': 'Ein Passkey wurde hinzugefügt.',
       'passkey-removed': 'Ein Passkey wurde entfernt.',

@@ -85,10 +85,10 @@ export const factorsEn: typeof factorsDe = {
     unknownDevice: 'an unknown device',
     newDeviceSubject: 'Sign-in with a new device',
     newDevice: (device, time, konto, town) =>
-      `Hello,\n\nYour account was used at ${time} with a new device: ${device}.\n\nWas it you? Then there is nothing to do.\nWas it not you? Then end the session and change your password: ${konto}\nOr contact the town.\n\n${town}\n`,
+      `Hello,\n\nYour account was used on ${time} with a new device: ${device}.\n\nWas it you? Then there is nothing to do.\nWas it not you? Then end the session and change your password: ${konto}\nOr contact the town.\n\n${town}\n`,
     changedSubject: 'Something was changed in your account',
     changed: (what, time, konto, town) =>
-      `Hello,\n\nSomething was changed in your account at ${time}:\n\n${what}\n\nWas it you? Then there is nothing to do.\nWas it not you? Then please look at once: ${konto}\nOr contact the town.\n\n${town}\n`,
+      `Hello,\n\nSomething was changed in your account on ${time}:\n\n${what}\n\nWas it you? Then there is nothing to do.\nWas it not you? Then please look at once: ${konto}\nOr contact the town.\n\n${town}\n`,
     what: {
       'passkey-added': 'A passkey was added.',
       'passkey-removed': 'A passkey was removed.',

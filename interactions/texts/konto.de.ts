@@ -1,3 +1,5 @@
+import type { AccountEvent } from '../../accounts/audit.ts';
+
 /** The citizen's own pages, in German. */
 export const kontoDe = {
   title: 'Mein Konto',
@@ -127,7 +129,29 @@ export const kontoDe = {
       'device-new': 'Anmeldung mit einem neuen Gerät',
       'attributes-recorded': 'Angaben zur Person geändert',
       'consent-recorded': 'Einwilligung geändert',
-    } as Readonly<Record<string, string>>,
+      'account-created': 'Konto von der Stadt angelegt',
+      'account-activated': 'Konto mit dem Code aus dem Brief freigeschaltet',
+      'account-closed': 'Konto geschlossen',
+      'account-exported': 'Daten heruntergeladen',
+      'deletion-requested': 'Löschung des Kontos beauftragt',
+      'deletion-withdrawn': 'Löschung des Kontos zurückgenommen',
+      'consent-withdrawn': 'Einwilligung widerrufen',
+      'dormancy-noticed': 'Hinweis verschickt, dass das Konto lange nicht genutzt wurde',
+      'account-searched': 'Konto gesucht',
+      'account-viewed': 'Konto angesehen',
+      'account-locked': 'Konto gesperrt',
+      'account-unlocked': 'Konto entsperrt',
+      'account-closed-by-staff': 'Konto geschlossen',
+      'recovery-opened': 'Neuer Zugang beantragt',
+      'recovery-viewed': 'Antrag auf neuen Zugang angesehen',
+      'recovery-approved': 'Neuer Zugang genehmigt',
+      'recovery-letter-renewed': 'Brief für den neuen Zugang noch einmal ausgestellt',
+      'recovery-rejected': 'Neuer Zugang abgelehnt',
+      'recovery-cancelled': 'Antrag auf neuen Zugang zurückgezogen',
+      'recovery-stopped': 'Neuer Zugang gestoppt',
+      'recovery-expired': 'Antrag auf neuen Zugang abgelaufen',
+      'recovery-redeemed': 'Neuer Zugang mit dem Code aus dem Brief eingerichtet',
+    } satisfies Record<AccountEvent, string> as Readonly<Record<string, string>>,
     methods: {
       eid: 'Online-Ausweis',
       bundid: 'BundID',

@@ -1,3 +1,4 @@
+import type { AccountEvent } from '../../accounts/audit.ts';
 import type { kontoDe } from './konto.de.ts';
 
 /** The citizen's own pages, in English. */
@@ -127,7 +128,36 @@ export const kontoEn: typeof kontoDe = {
       'device-new': 'Sign-in with a new device',
       'attributes-recorded': 'Personal details changed',
       'consent-recorded': 'Consent changed',
+      'account-created': 'Account opened by the town',
+      'account-activated': 'Account activated with the code from the letter',
+      'account-closed': 'Account closed',
+      'account-exported': 'Data downloaded',
+      'deletion-requested': 'Deletion of the account requested',
+      'deletion-withdrawn': 'Deletion of the account withdrawn',
+      'consent-withdrawn': 'Consent withdrawn',
+      'dormancy-noticed': 'Note sent that the account has not been used for long',
+      'account-searched': 'Account searched for',
+      'account-viewed': 'Account looked at',
+      'account-locked': 'Account locked',
+      'account-unlocked': 'Account unlocked',
+      'account-closed-by-staff': 'Account closed',
+      'recovery-opened': 'New access requested',
+      'recovery-viewed': 'Request for new access looked at',
+      'recovery-approved': 'New access approved',
+      'recovery-letter-renewed': 'Letter for the new access issued once more',
+      'recovery-rejected': 'New access refused',
+      'recovery-cancelled': 'Request for new access taken back',
+      'recovery-stopped': 'New access stopped',
+      'recovery-expired': 'Request for new access expired',
+      'recovery-redeemed': 'New access set up with the code from the letter',
+    } satisfies Readonly<Record<AccountEvent, string>>,
+    methods: {
+      eid: 'online ID',
+      bundid: 'BundID',
+      password: 'password',
+      passkey: 'passkey',
+      totp: 'app',
+      'backup-code': 'backup code',
     },
-    methods: { password: 'password', passkey: 'passkey', totp: 'app', 'backup-code': 'backup code' },
   },
 };

@@ -37,7 +37,7 @@ test(`${PAIRS} pairs from ${ADDRESSES} addresses: every citizen with a known bro
     if (registered.outcome !== 'registered') throw new Error(registered.outcome);
     const { account } = registered;
     const device = devices.newDevice();
-    await devices.remember(ctx, account, device, true);
+    await devices.remember(ctx, account, { id: device, name: 'Firefox', keep: true, signedIn: false });
     const opened = await accounts.load(ctx, account);
     const key = new SoftPasskey(opened?.passkeyHandle ?? Buffer.alloc(0));
     const challenge = Buffer.alloc(32, index).toString('base64url');
