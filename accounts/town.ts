@@ -65,6 +65,8 @@ export type Resource = {
   readonly tokens: 'opaque' | 'jwt';
   /** The API's public key (JWK): its JWTs are encrypted to it, so that the service that carries one cannot read it. */
   readonly encryptionKey?: Readonly<Record<string, unknown>>;
+  /** It may ask for a stronger or fresher sign-in (RFC 9470): its tokens for citizens say level and time of theirs. */
+  readonly stepUp?: boolean;
 };
 
 /** An API of another organisation that a service calls for a citizen, who is asked first. */

@@ -47,7 +47,7 @@ type ServiceFile = {
   refresh_tokens?: boolean;
   needs_email?: boolean;
   pkce_exemption?: { reason: string; until: string };
-  resource?: Omit<Resource, 'encryptionKey'> & { encryption_key?: NonNullable<Resource['encryptionKey']> };
+  resource?: Omit<Resource, 'encryptionKey' | 'stepUp'> & { encryption_key?: NonNullable<Resource['encryptionKey']>; step_up?: boolean };
   apis?: (Omit<ApiUse, 'legalBasis'> & { legal_basis: Text })[];
   cors_origins?: string[];
   min_acr?: string;
@@ -177,8 +177,10 @@ const tlsSubject = (file: ServiceFile): { tlsSubject?: TlsSubject } => {
 
 const resourceOf = ({ resource }: ServiceFile): { resource?: Resource } => {
   if (resource === undefined) return {};
-  const { encryption_key: encryptionKey, ...rest } = resource;
-  return { resource: { ...rest, ...(encryptionKey !== undefined && { encryptionKey }) } };
+  const { encryption_key: encryptionKey, step_up: stepUp, ...rest } = resource;
+  return {
+    resource: { ...rest, ...(encryptionKey !== undefined && { encryptionKey }), ...(stepUp === true && { stepUp }) },
+  };
 };
 
 const toRegistration = (file: ServiceFile): Registration => ({

@@ -7,6 +7,7 @@ import * as sessions from '../accounts/session-notes.ts';
 import { available } from './availability.ts';
 import type { Registrations } from './registrations.ts';
 import { SESSION_IDLE_SECONDS, SESSION_MAX_SECONDS, SHARED_IDLE_SECONDS } from './session-limits.ts';
+import { isForStepUp } from './step-up.ts';
 
 /** The `acr` that each request gets; nothing for one that has not been assessed. */
 const granted = new WeakMap<object, string>();
@@ -60,7 +61,7 @@ export const assuranceIsDue =
       registrations.find(client.clientId),
     );
     // Most services ask for nothing of the kind: no look-up, and no `acr` in their tokens.
-    if (!asksForAcr(requirement, ctx)) return false;
+    if (!asksForAcr(requirement, ctx) && !isForStepUp(registrations, ctx)) return false;
     const now = Math.floor(domain.now().getTime() / 1000);
     const [has, noted] = await available(() => Promise.all([enrolled(domain, account), sessions.lastUse(domain, uid)]));
     const usedAt = Math.max(savedAt(session), Math.floor((noted?.getTime() ?? 0) / 1000));

@@ -21,6 +21,7 @@ import type { Registrations } from './registrations.ts';
 import { resourceIndicators, subjectForApi } from './resources.ts';
 import { assertClientAssertion, CLOCK_TOLERANCE_SECONDS, fapi, PROFILE_ALGORITHMS } from './security-profile.ts';
 import { SESSION_IDLE_SECONDS, SESSION_MAX_SECONDS, SHARED_IDLE_SECONDS } from './session-limits.ts';
+import { stepUpClaims } from './step-up.ts';
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
@@ -121,6 +122,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       ...Object.fromEntries(claimsWithoutScope.map((claim) => [claim, null])),
     },
     conformIdTokenClaims: true,
+    extraTokenClaims: stepUpClaims(registrations),
     discovery: {
       claims_locales_supported: parts.town.languages,
       ui_locales_supported: parts.town.languages,

@@ -68,7 +68,7 @@ test('Gütersloh is a town with its organisations and services', (t) => {
     [
       ...['bauakte', 'beteiligung', 'buergerportal', 'elternbeitragsrechner', 'klinikum', 'kulturraeume'],
       ...['maengelmelder', 'marketing', 'opendata', 'ratsinformation', 'schulwegticket', 'sparkasse'],
-      ...['stadtbibliothek', 'stadtwerke', 'ticketchipkarte', 'volkshochschule', 'zentraleapp'],
+      ...['stadtbibliothek', 'stadtwerke', 'stadtwerkekonto', 'ticketchipkarte', 'volkshochschule', 'zentraleapp'],
     ],
   );
   const app = registrations.find(({ kind }) => kind === 'native');

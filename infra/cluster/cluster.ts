@@ -159,7 +159,14 @@ const start = async (options: ClusterOptions, undo: Step[]): Promise<Omit<Cluste
   nameLocalHosts();
   tls.setDefaultCACertificates([...tls.getCACertificates('default'), certificate.text]);
   const issuer = new URL(`https://${ISSUER_HOST}:${places.front}`);
-  const services = await startDemoServices({ places: demos, town, issuer, secret, others: places.others });
+  const services = await startDemoServices({
+    places: demos,
+    registrations,
+    town,
+    issuer,
+    secret,
+    others: places.others,
+  });
   undo.push(async () => void (await Promise.all(services.map((service) => service.stop()))));
 
   return {

@@ -103,7 +103,7 @@ export const runTown = async (
   undo.push(() => served.stop());
 
   const secret = (clientId: string): string => folder.clientSecret(clientId).reveal();
-  const demos = await startDemoServices({ places, town, issuer, secret, others: ports.others });
+  const demos = await startDemoServices({ places, registrations, town, issuer, secret, others: ports.others });
   undo.push(async () => void (await Promise.all(demos.map((demo) => demo.stop()))));
 
   await running;

@@ -7,6 +7,8 @@ export type Pending = {
   readonly verifier: string;
   readonly returnTo: string;
   readonly startedAt: number;
+  /** It is for a token of the API, and the citizen stays signed in as before. */
+  readonly forApi?: boolean;
 };
 
 /** What the service knows of a signed-in citizen. */
@@ -20,7 +22,14 @@ export type Citizen = {
   readonly refreshToken: string | undefined;
 };
 
-type Session = { readonly id: string; pending: Pending[]; citizen?: Citizen; usedAt: number };
+type Session = {
+  readonly id: string;
+  pending: Pending[];
+  citizen?: Citizen;
+  apiToken?: string;
+  challenge?: Readonly<Record<string, string>>;
+  usedAt: number;
+};
 
 const MAX_SESSIONS = 1000;
 const MAX_PENDING = 5;

@@ -2,9 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import * as oidc from 'openid-client';
 import type { Registration } from '../../../accounts/town.ts';
 import { languageOf, STYLE, sendPage, sendText } from '../page.view.ts';
+import { challengeOf, type DemoApiPlace } from './api.ts';
 import { logoutTokenVerifier } from './logout-token.ts';
+import { claimRequest, clientAuthentication, failureOf, readBody, redirect } from './requests.ts';
 import { type Citizen, RpSessions } from './rp-session.ts';
-import { type Failure, failurePage, homePage } from './service.view.ts';
+import { apiPage, type Failure, failurePage, homePage } from './service.view.ts';
 
 /** All that a service knows about its provider: where it is, and its own registration. */
 export type DemoServiceOptions = {
@@ -13,6 +15,8 @@ export type DemoServiceOptions = {
   /** The service's own public address, ending in `/`. */
   readonly base: URL;
   readonly issuer: URL;
+  /** The API of the same organisation that the service asks on behalf of citizens. */
+  readonly api?: DemoApiPlace;
   /** Missing for public clients. */
   readonly clientSecret?: string;
   /** Another fetch for test set-ups with an own certificate authority. */
@@ -21,15 +25,7 @@ export type DemoServiceOptions = {
 
 type Session = NonNullable<ReturnType<RpSessions['find']>>;
 
-const MAX_BODY_BYTES = 64 * 1024;
 const TIMEOUT_SECONDS = 10;
-
-/** Which scope of OpenID Connect Core §5.4 asks for a claim; what no scope covers is asked by the `claims` parameter. */
-const SCOPES: Readonly<Record<string, readonly string[]>> = {
-  profile: ['name', 'given_name', 'family_name', 'preferred_username', 'birthdate', 'locale'],
-  email: ['email', 'email_verified'],
-  address: ['address'],
-};
 
 /** A relying party as any vendor could have written it with `openid-client`: it shares no code with the provider. */
 export class DemoService {
@@ -71,6 +67,11 @@ export class DemoService {
         return this.#initiatedLogin(req, res, session, url);
       case 'GET callback':
         return this.#callback(req, res, session, url);
+      case 'POST api':
+      case 'GET api':
+        return this.#askApi(req, res, session);
+      case 'POST api/step-up':
+        return this.#stepUp(req, res, session);
       case 'POST refresh':
         return this.#refresh(req, res, session);
       case 'POST logout':
@@ -85,7 +86,14 @@ export class DemoService {
   async #home(req: IncomingMessage, res: ServerResponse, session: Session | undefined): Promise<void> {
     const { registration, organisation, base, issuer } = this.#options;
     const language = languageOf(req.headers['accept-language']);
-    const view = homePage(language, { registration, organisation, base, issuer, citizen: session?.citizen });
+    const view = homePage(language, {
+      registration,
+      organisation,
+      base,
+      issuer,
+      citizen: session?.citizen,
+      api: this.#options.api,
+    });
     // Sign-in and sign-out are forms that end at the provider.
     await sendPage(res, 200, view, [issuer.origin]);
   }
@@ -96,15 +104,23 @@ export class DemoService {
     session: Session | undefined,
     returnTo: string,
     extra: URLSearchParams,
+    forApi = false,
   ): Promise<void> {
     const { registration, base } = this.#options;
     const config = await this.#configuration();
     const verifier = oidc.randomPKCECodeVerifier();
-    const pending = { state: oidc.randomState(), nonce: oidc.randomNonce(), verifier, returnTo, startedAt: Date.now() };
+    const pending = {
+      state: oidc.randomState(),
+      nonce: oidc.randomNonce(),
+      verifier,
+      returnTo,
+      startedAt: Date.now(),
+      forApi,
+    };
     const target = oidc.buildAuthorizationUrl(config, {
-      ...Object.fromEntries(extra),
       redirect_uri: new URL('callback', base).href,
       ...claimRequest(registration),
+      ...Object.fromEntries(extra),
       state: pending.state,
       nonce: pending.nonce,
       code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
@@ -143,13 +159,60 @@ export class DemoService {
     // An answer that this browser did not ask for is not taken (RFC 9700 §4.7).
     if (session === undefined || pending === undefined) return this.#fail(req, res, 400, { code: 'unexpected_answer' });
     const config = await this.#configuration();
-    const tokens = await oidc.authorizationCodeGrant(config, url, {
-      expectedState: pending.state,
-      expectedNonce: pending.nonce,
-      pkceCodeVerifier: pending.verifier,
-      idTokenExpected: true,
-    });
+    const { api } = this.#options;
+    const resource = pending.forApi === true && api ? { resource: api.audience } : undefined;
+    const tokens = await oidc.authorizationCodeGrant(
+      config,
+      url,
+      {
+        expectedState: pending.state,
+        expectedNonce: pending.nonce,
+        pkceCodeVerifier: pending.verifier,
+        idTokenExpected: true,
+      },
+      resource,
+    );
+    if (resource !== undefined) {
+      // Somebody else may have signed in meanwhile: the token would be theirs.
+      if (tokens.claims()?.sub !== session.citizen?.subject)
+        return this.#fail(req, res, 400, { code: 'unexpected_answer' });
+      session.apiToken = tokens.access_token;
+      return redirect(res, new URL(pending.returnTo));
+    }
     redirect(res, new URL(pending.returnTo), this.#sessions.signIn(session, await this.#citizen(config, tokens)));
+  }
+
+  /** Asks the API; shows what it says, or what sign-in it wants (RFC 9470). */
+  async #askApi(req: IncomingMessage, res: ServerResponse, session: Session | undefined): Promise<void> {
+    const { api, base, issuer } = this.#options;
+    if (api === undefined || session?.citizen === undefined) return redirect(res, base);
+    if (session.apiToken === undefined) return this.#startForApi(res, session, api, new URLSearchParams());
+    const ask = this.#options.fetch ?? fetch;
+    const answer = await ask(api.url, { headers: { authorization: `Bearer ${session.apiToken}` } });
+    const challenge = challengeOf(answer.headers.get('www-authenticate'));
+    if (challenge['error'] === 'invalid_token') return this.#startForApi(res, session, api, new URLSearchParams());
+    session.challenge = challenge;
+    const view = apiPage(languageOf(req.headers['accept-language']), this.#options, {
+      challenge: answer.headers.get('www-authenticate'),
+      body: await answer.text(),
+    });
+    await sendPage(res, 200, view, [issuer.origin]);
+  }
+
+  /** Signs in anew as the API has asked for (RFC 9470 §4): its `acr_values` and `max_age` are passed on as they are. */
+  async #stepUp(_req: IncomingMessage, res: ServerResponse, session: Session | undefined): Promise<void> {
+    const { api, base } = this.#options;
+    if (api === undefined || session?.challenge === undefined) return redirect(res, base);
+    const { acr_values, max_age } = session.challenge;
+    const extra = new URLSearchParams({ ...(acr_values && { acr_values }), ...(max_age && { max_age }) });
+    return this.#startForApi(res, session, api, extra);
+  }
+
+  #startForApi(res: ServerResponse, session: Session, api: DemoApiPlace, extra: URLSearchParams): Promise<void> {
+    const { base } = this.#options;
+    extra.set('resource', api.audience);
+    extra.set('scope', `openid ${api.scope}`);
+    return this.#start(res, session, new URL('api', base).href, extra, true);
   }
 
   /** Fetches fresh tokens and claims without the citizen. */
@@ -232,46 +295,3 @@ export class DemoService {
     await sendPage(res, status, failurePage(language, this.#options, failure));
   }
 }
-
-const clientAuthentication = (registration: Registration, secret: string | undefined): oidc.ClientAuth => {
-  if (registration.authMethod === 'client_secret_basic' && secret !== undefined) return oidc.ClientSecretBasic(secret);
-  if (registration.authMethod === 'client_secret_post' && secret !== undefined) return oidc.ClientSecretPost(secret);
-  return oidc.None();
-};
-
-/** `scope` and `claims` for what the registration names. */
-const claimRequest = (registration: Registration): { scope: string; claims?: string } => {
-  const wanted = registration.claims.map(({ claim }) => claim);
-  const scopes = Object.keys(SCOPES).filter((scope) => wanted.some((claim) => SCOPES[scope]?.includes(claim)));
-  const others = wanted.filter((claim) => !Object.values(SCOPES).flat().includes(claim));
-  const claims = { userinfo: Object.fromEntries(others.map((claim) => [claim, null])) };
-  return { scope: ['openid', ...scopes].join(' '), ...(others.length > 0 && { claims: JSON.stringify(claims) }) };
-};
-
-const failureOf = (error: unknown): Failure => {
-  if (error instanceof oidc.AuthorizationResponseError || error instanceof oidc.ResponseBodyError) {
-    return { code: error.error, detail: error.error_description ?? '' };
-  }
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  return { code: typeof code === 'string' ? code : 'provider_unreachable', detail: String(message) };
-};
-
-const redirect = (res: ServerResponse, target: URL, setCookie?: string): void => {
-  res.writeHead(303, {
-    location: target.href,
-    'cache-control': 'no-store',
-    ...(setCookie !== undefined && { 'set-cookie': setCookie }),
-  });
-  res.end();
-};
-
-const readBody = async (req: IncomingMessage): Promise<string> => {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of req as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) return '';
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-};

@@ -9,6 +9,7 @@ export type Home = {
   readonly base: URL;
   readonly issuer: URL;
   readonly citizen: Citizen | undefined;
+  readonly api?: object | undefined;
 };
 
 /** Why something did not work: an OAuth error code or one of the service's own. */
@@ -34,6 +35,11 @@ const TEXTS = {
     failed: 'Das hat nicht geklappt',
     again: 'Zurück zum Dienst',
     code: 'Fehler',
+    api: 'Bankverbindung ansehen',
+    apiTitle: 'Ihre Bankverbindung',
+    apiRefused: 'Die Schnittstelle verlangt eine stärkere oder frischere Anmeldung.',
+    stepUp: 'Stärker anmelden',
+    answer: 'Antwort der Schnittstelle',
   },
   en: {
     demo: 'Demo service of',
@@ -54,6 +60,11 @@ const TEXTS = {
     failed: 'That did not work',
     again: 'Back to the service',
     code: 'Error',
+    api: 'See bank details',
+    apiTitle: 'Your bank details',
+    apiRefused: 'The API asks for a stronger or fresher sign-in.',
+    stepUp: 'Sign in with more',
+    answer: 'Answer of the API',
   },
 } as const;
 
@@ -105,7 +116,7 @@ ${claims.length === 0 ? html`<p>${texts.nothing}</p>` : html`<h2>${texts.asks}</
 <p><a href="${issuer.origin}/">${texts.provider}</a></p>`;
 };
 
-const signedIn = (language: Language, { registration, base, issuer }: Home, citizen: Citizen): View => {
+const signedIn = (language: Language, { registration, base, issuer, api }: Home, citizen: Citizen): View => {
   const texts = TEXTS[language];
   const claims = Object.entries(citizen.claims)
     .filter(([claim]) => claim !== 'sub')
@@ -121,6 +132,7 @@ ${
     ? ''
     : html`<form method="post" action="${base.pathname}refresh"><button class="quiet">${texts.refresh}</button></form>`
 }
+${api === undefined ? '' : html`<form method="post" action="${base.pathname}api"><button class="quiet">${texts.api}</button></form>`}
 <h2>${texts.subject}</h2>
 <p class="notice"><code id="subject">${citizen.subject}</code><br>${texts.others}</p>
 <h2>${texts.learned}</h2>
@@ -128,6 +140,32 @@ ${claims.length === 0 ? html`<p>${texts.nothing}</p>` : html`<dl id="claims">${c
 <h2>${texts.idToken}</h2>
 <pre id="id-token">${JSON.stringify(citizen.idTokenClaims, null, 2)}</pre>
 <p><a href="${issuer.origin}/">${texts.provider}</a></p>`;
+};
+
+/** What the API has answered, or what it asks for before it does. */
+export const apiPage = (
+  language: Language,
+  { registration, organisation, base }: Pick<Home, 'registration' | 'organisation' | 'base'>,
+  { challenge, body }: { readonly challenge: string | null; readonly body: string },
+): View => {
+  const texts = TEXTS[language];
+  const content = html`<h1>${texts.apiTitle}</h1>
+${
+  challenge === null
+    ? html`<pre id="api">${body}</pre>`
+    : html`<p>${texts.apiRefused}</p>
+<form method="post" action="${base.pathname}api/step-up"><button>${texts.stepUp}</button></form>
+<h2>${texts.answer}</h2>
+<pre id="challenge">WWW-Authenticate: ${challenge}</pre>`
+}
+<p><a href="${base.pathname}">${texts.again}</a></p>`;
+  return page(
+    language,
+    texts.apiTitle,
+    head(language, registration, organisation),
+    content,
+    `${base.pathname}style.css`,
+  );
 };
 
 /** What went wrong, for a citizen and for a developer. */

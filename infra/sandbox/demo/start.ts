@@ -1,13 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { html } from 'hono/html';
-import type { Town } from '../../../accounts/town.ts';
+import { ACR } from '../../../accounts/assurance.ts';
+import type { Registration, Town } from '../../../accounts/town.ts';
 import { listenLocally } from '../listen.ts';
 import { languageOf, page, STYLE, sendPage, sendText } from '../page.view.ts';
+import { type DemoApiPlace, demoApi } from './api.ts';
 import { type DemoPlace, overlay } from './overlay.ts';
 import { DemoService } from './service.ts';
 
 type DemoOptions = {
   readonly places: readonly DemoPlace[];
+  /** Of the whole town: APIs that ask for a stronger sign-in have a demo too. */
+  readonly registrations: readonly Registration[];
   readonly town: Pick<Town, 'organisations'>;
   readonly issuer: URL;
   readonly secret: (clientId: string) => string;
@@ -22,25 +26,60 @@ export const startDemoServices = async (options: DemoOptions): Promise<{ stop():
   const shared = services.filter(({ place }) => place.base.pathname !== '/');
   return Promise.all([
     ...own.map(({ place, service }) => listenLocally(service.handler, Number(place.base.port))),
-    listenLocally(sharedHandler(shared), options.others),
+    listenLocally(sharedHandler(shared, apiHandlers(options)), options.others),
   ]);
 };
 
-const demoService = (place: DemoPlace, { town, issuer, secret }: DemoOptions): DemoService => {
+const API_MAX_AGE_SECONDS = 15 * 60;
+
+/** The API of an organisation, if it has one that asks for step-up, and where it runs. */
+const apiOf = (organisation: string, { registrations, others }: DemoOptions): DemoApiPlace | undefined => {
+  const found = registrations.find((one) => one.organisation === organisation && one.resource?.stepUp === true);
+  const [scope] = found?.resource?.scopes ?? [];
+  if (found?.resource?.tokens !== 'jwt' || scope === undefined) return undefined;
+  const url = new URL(`http://localhost:${others}/${found.clientId}/`);
+  return { url, audience: found.resource.identifier, scope };
+};
+
+/** The APIs by the path at which they answer. */
+const apiHandlers = (options: DemoOptions): ReadonlyMap<string, ReturnType<typeof demoApi>> =>
+  new Map(
+    options.town.organisations.flatMap(({ id }) => {
+      const place = apiOf(id, options);
+      if (place === undefined) return [];
+      const handler = demoApi({
+        ...place,
+        issuer: options.issuer.origin,
+        jwksUri: new URL('/jwks', options.issuer).href,
+        acrValues: [ACR.substantial, ACR.high],
+        maxAgeSeconds: API_MAX_AGE_SECONDS,
+      });
+      return [[place.url.pathname, handler]];
+    }),
+  );
+
+const demoService = (place: DemoPlace, options: DemoOptions): DemoService => {
+  const { town, issuer, secret } = options;
   const registration = overlay(place);
   const organisation = town.organisations.find(({ id }) => id === registration.organisation)?.name ?? registration.name;
-  const base = { registration, organisation, base: place.base, issuer };
+  const api = apiOf(registration.organisation, options);
+  const base = { registration, organisation, base: place.base, issuer, ...(api && { api }) };
   return new DemoService(
     registration.authMethod === 'none' ? base : { ...base, clientSecret: secret(registration.clientId) },
   );
 };
 
 const sharedHandler =
-  (services: readonly { place: DemoPlace; service: DemoService }[]) =>
+  (
+    services: readonly { place: DemoPlace; service: DemoService }[],
+    apis: ReadonlyMap<string, ReturnType<typeof demoApi>>,
+  ) =>
   (req: IncomingMessage, res: ServerResponse): void => {
     const path = (req.url ?? '/').split('?', 1)[0] ?? '/';
     const named = services.find(({ place }) => path.startsWith(place.base.pathname));
-    if (named !== undefined) named.service.handler(req, res);
+    const api = apis.get(path);
+    if (api !== undefined) void api(req, res);
+    else if (named !== undefined) named.service.handler(req, res);
     else if (path === '/style.css') sendText(res, 200, 'text/css', STYLE);
     else if (path === '/')
       void sendPage(
