@@ -47,7 +47,10 @@ type ServiceFile = {
   refresh_tokens?: boolean;
   needs_email?: boolean;
   pkce_exemption?: { reason: string; until: string };
-  resource?: Omit<Resource, 'encryptionKey' | 'stepUp'> & { encryption_key?: NonNullable<Resource['encryptionKey']>; step_up?: boolean };
+  resource?: Omit<Resource, 'encryptionKey' | 'stepUp'> & {
+    encryption_key?: NonNullable<Resource['encryptionKey']>;
+    step_up?: boolean;
+  };
   apis?: (Omit<ApiUse, 'legalBasis'> & { legal_basis: Text })[];
   cors_origins?: string[];
   min_acr?: string;
