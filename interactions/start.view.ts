@@ -33,6 +33,10 @@ export const startPage = (shell: Shell, registrations: readonly Registration[], 
     title: t.title,
     wide: true,
     body: html`<p class="kern-body kern-body--large">${t.lead}</p>
+    <ul class="ss-links">
+      <li><a class="kern-link kern-link--no-visited-state" href="/konto">${t.account}</a></li>
+      <li><a class="kern-link kern-link--no-visited-state" href="/konto/daten">${t.data}</a></li>
+    </ul>
     ${groups.length === 0 && html`<p class="kern-body">${t.empty}</p>`}
     <div class="ss-groups">${groups.map(
       ({ name, services }) => html`<section class="ss-group ${services.length > 1 && 'ss-group--wide'}">

@@ -51,8 +51,9 @@ redirect_uris: [https://meindienst.example/callback]
 contacts: [technik@meindienst.example]`;
 
 const START = 'npm ci && npm start';
-const RUN = 'npm install openid-client\nISSUER=http://localhost:3000 CLIENT_ID=… CLIENT_SECRET=… node node.mjs';
-const REGISTER = `curl http://localhost:3000/reg -H 'content-type: application/json' \\
+const run = (issuer: URL): string =>
+  `npm install openid-client\nISSUER=${issuer.origin} CLIENT_ID=… CLIENT_SECRET=… node node.mjs`;
+const register = (issuer: URL): string => `curl ${issuer.origin}/reg -H 'content-type: application/json' \\
   -d '{"redirect_uris": ["http://localhost:8080/callback"], "client_name": "Mein Dienst"}'`;
 
 export const startView = (shell: Shell, issuer: URL): string => {
@@ -73,8 +74,8 @@ export const startView = (shell: Shell, issuer: URL): string => {
     <h2 class="kern-heading-small">${t.steps}</h2>
     <ol>
       <li class="ss-step"><p class="kern-body">${t.step1}</p>${code(START, t.step1)}</li>
-      <li class="ss-step"><p class="kern-body">${t.step2}</p>${code(SERVICE_FILE, t.step2)}${shell.sandbox !== undefined && code(REGISTER, t.registration)}</li>
-      <li class="ss-step"><p class="kern-body">${t.step3}</p>${code(RUN, t.step3)}</li>
+      <li class="ss-step"><p class="kern-body">${t.step2}</p>${code(SERVICE_FILE, t.step2)}${shell.sandbox !== undefined && code(register(issuer), t.registration)}</li>
+      <li class="ss-step"><p class="kern-body">${t.step3}</p>${code(run(issuer), t.step3)}</li>
     </ol>
     <h2 class="kern-heading-small">${t.hints}</h2>
     <ul class="kern-body ss-hints">${t.hintList.map((hint) => html`<li>${hint}</li>`)}</ul>`,

@@ -41,6 +41,8 @@ export const de = {
   start: {
     title: 'Ihre Dienste',
     lead: 'Mit einem Konto nutzen Sie alle Dienste, die hier stehen. Wählen Sie den Dienst, den Sie brauchen – die Anmeldung folgt dort.',
+    account: 'Mein Konto und meine Anmeldung',
+    data: 'Meine Daten',
     privacyTitle: 'Ihre Daten bleiben bei Ihnen',
     privacy:
       'Jeder Dienst erfährt nur, was er braucht und was Sie erlauben. Verschiedene Einrichtungen können anhand der Anmeldung nicht erkennen, dass Sie dieselbe Person sind.',

@@ -42,6 +42,8 @@ export const en: Texts = {
   start: {
     title: 'Your services',
     lead: 'One account is all you need for the services listed here. Choose the one you need – you sign in there.',
+    account: 'My account and sign-in',
+    data: 'My data',
     privacyTitle: 'Your data stays yours',
     privacy:
       'Each service learns only what it needs and what you allow. Different organisations cannot tell from the sign-in that you are the same person.',
