@@ -30,7 +30,7 @@ dt { font-weight: 600 } dd { margin: 0; overflow-wrap: anywhere }
 code, pre { font: .9rem/1.5 ui-monospace, monospace }
 pre { background: var(--soft); border: 1px solid var(--line); border-radius: .4rem; padding: .9rem; white-space: pre-wrap; overflow-wrap: anywhere }
 article { border: 1px solid var(--line); border-radius: .5rem; padding: 1rem 1.25rem; margin: 0 0 1.25rem } article h2 { margin-top: 0 }
-.notice { background: var(--soft); border-left: .4rem solid var(--accent); padding: .75rem 1rem }
+.notice { background: var(--soft); border-left: .4rem solid var(--accent); padding: .75rem 1rem; overflow-wrap: anywhere }
 footer { border-top: 1px solid var(--line); margin-top: 3rem; padding-top: 1rem; padding-bottom: 2rem; font-size: .9rem }
 form { display: inline }
 `;
