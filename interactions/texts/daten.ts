@@ -18,7 +18,8 @@ const de = {
   nothing: 'nicht hinterlegt',
   withdraw: 'Erlaubnis widerrufen',
   withdrawOf: (service: string) => `Erlaubnis widerrufen: ${service}`,
-  withdrawHint: 'Sie können jede Erlaubnis widerrufen. Der Zugriff des Dienstes endet dann sofort, und er erfährt es. Was er schon hat, können wir dort nicht löschen.',
+  withdrawHint:
+    'Sie können jede Erlaubnis widerrufen. Der Zugriff des Dienstes endet dann sofort, und er erfährt es. Was er schon hat, können wir dort nicht löschen.',
   preview: 'Was andere Dienste höchstens erfahren würden',
   previewHint: 'Diese Dienste kennen Sie noch nicht. Bevor sie etwas erfahren, fragen wir Sie.',
   person: 'Meine Angaben',
@@ -66,7 +67,8 @@ const en: DatenTexts = {
   nothing: 'not in your account',
   withdraw: 'Withdraw permission',
   withdrawOf: (service) => `Withdraw permission for ${service}`,
-  withdrawHint: 'You can withdraw any permission. The access of the service then ends at once, and it is told. What it already has we cannot delete there.',
+  withdrawHint:
+    'You can withdraw any permission. The access of the service then ends at once, and it is told. What it already has we cannot delete there.',
   preview: 'What other services would learn at most',
   previewHint: 'These services do not know you yet. We ask you before they learn anything.',
   person: 'My details',
