@@ -154,11 +154,10 @@ export const CLAIM_CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
 };
 
 /** The claims that a scope asks for (OpenID Connect Core §5.4), as far as the catalogue has them. */
-export const SCOPE_CLAIMS: Readonly<Record<'profile' | 'email' | 'address' | 'phone', readonly string[]>> = {
+export const SCOPE_CLAIMS: Readonly<Record<'profile' | 'email' | 'address', readonly string[]>> = {
   profile: ['name', 'family_name', 'given_name', 'preferred_username', 'birthdate', 'locale'],
   email: ['email', 'email_verified'],
   address: ['address'],
-  phone: [],
 };
 
 const keysOf = (value: unknown): string[] => (typeof value === 'object' && value !== null ? Object.keys(value) : []);

@@ -44,6 +44,7 @@ import type { Health } from './health.ts';
 import { deliverLogouts, queueBackchannelLogout } from './logout.ts';
 import { createLogoutPages } from './logout-pages.ts';
 import type { Metrics } from './metrics.ts';
+import { nameAliases } from './mtls.ts';
 import { leaveForm, securityHeaders } from './navigation.ts';
 import { postToGet } from './post-requests.ts';
 import { Registrations } from './registrations.ts';
@@ -168,10 +169,12 @@ export async function createApp(deps: AppDeps): Promise<App> {
         mtlsOrigin: deps.mtlsOrigin,
         deviceFlow: createDeviceFlow({ town, sandbox: deps.sandbox, registrations }),
         openRegistration: deps.sandbox !== undefined,
+        browserTokens: deps.sandbox?.testSuites === true,
       }),
     equip(provider) {
       permitDeviceCodes(provider, (id) => registrations.find(id)?.kind === 'device');
       queueBackchannelLogout(provider, context, () => logouts.wake());
+      nameAliases(provider, deps.mtlsOrigin);
       provider.use(errors.explain);
       provider.use(errors.boundary);
       provider.use(refuseFutureProofs);

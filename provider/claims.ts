@@ -36,8 +36,9 @@ export const isActive = async (read: ReadAccount, account: unknown): Promise<boo
 
 /**
  * How oidc-provider finds a citizen: undefined unless the account is active, so that every grant, token and session of a
- * locked or closed account fails at once. Claims are those that the registration names and the citizen allowed; the
- * id_token carries none of them (they are at userinfo), as it travels through the browser.
+ * locked or closed account fails at once. Claims are those that the registration names and the citizen allowed. They are
+ * at userinfo; the ID token, which travels through the browser when somebody signs out, carries those alone that the
+ * service asks for there by name (OpenID Connect Core §5.5), or all where there is no userinfo to ask (§5.4).
  */
 export const findAccount =
   (context: () => Context, registrations: Registrations, town: Town, read: ReadAccount): FindAccount =>
@@ -51,16 +52,20 @@ export const findAccount =
     if (client !== undefined && row.kind !== kind) return undefined;
     return {
       accountId: id,
-      async claims(use) {
+      async claims(use, _scope, asked) {
         const registration = registrations.find(ctx.oidc.client?.clientId ?? '');
         const clientId = parseClientId(registration?.clientId);
-        if (use === 'id_token' || registration === undefined || clientId === undefined) return { sub: id };
-        if (registration.claims.length === 0) return { sub: id };
+        if (registration === undefined || clientId === undefined) return { sub: id };
+        const byName = use === 'id_token' && ctx.oidc.params?.['response_type'] !== 'id_token';
+        const names = registration.claims
+          .map(({ claim }) => claim)
+          .filter((claim) => !byName || Object.hasOwn(asked, claim));
+        if (names.length === 0) return { sub: id };
         const whole = await read.whole(id);
         if (whole === null) return { sub: id };
         const consent = consents.findIn(context(), id, clientId, whole);
         const given = new Set(consent?.given);
-        const allowed = registration.claims.map(({ claim }) => claim).filter((claim) => given.has(claim));
+        const allowed = names.filter((claim) => given.has(claim));
         if (allowed.length === 0) return { sub: id };
         return { ...claims.releasedFrom(context(), id, registration, allowed, town, whole), sub: id };
       },

@@ -29,6 +29,16 @@ const DAY = 24 * HOUR;
 
 const REFRESH_TOKEN_SECONDS = 30 * DAY;
 
+/** OpenID Connect Core §3, all flows; the names as OAuth 2.0 Multiple Response Types writes them. */
+const RESPONSE_TYPES = [
+  'code',
+  'id_token',
+  'id_token token',
+  'code id_token',
+  'code token',
+  'code id_token token',
+] as const;
+
 type DeviceFlow = NonNullable<NonNullable<Configuration['features']>['deviceFlow']>;
 
 export type ConfigurationParts = {
@@ -53,6 +63,8 @@ export type ConfigurationParts = {
   deviceFlow: DeviceFlow;
   /** Clients may register themselves: only where citizens are fictitious. */
   openRegistration: boolean;
+  /** Clients that registered themselves may ask for tokens in the address: only for standard test suites. */
+  browserTokens: boolean;
 };
 
 /** Claims that no scope stands for: they are asked for by the `claims` parameter. */
@@ -98,7 +110,8 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     },
     routes: { userinfo: '/userinfo' },
 
-    responseTypes: ['code'],
+    // RFC 9700 §2.1.2: no token in an address. OpenID Connect Core §15.2 demands it of dynamic providers all the same.
+    responseTypes: parts.browserTokens ? [...RESPONSE_TYPES] : ['code'],
     // Public subjects for the administrators' command line alone (staff-client.ts).
     subjectTypes: ['pairwise', 'public'],
     acrValues: [...Object.values(ACR), PHISHING_RESISTANT],

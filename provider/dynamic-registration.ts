@@ -20,6 +20,18 @@ const kindOf = (metadata: DynamicClient): Registration['kind'] => {
   return metadata['token_endpoint_auth_method'] === 'none' ? 'spa' : 'web';
 };
 
+/** Methods of authentication that FAPI 2.0 permits. */
+const BY_KEY = new Set<unknown>(['private_key_jwt', 'tls_client_auth', 'self_signed_tls_client_auth']);
+
+/** A client that registers what FAPI 2.0 demands of one is held to the rest of it, too. */
+const profileOf = (metadata: DynamicClient): Registration['securityProfile'] => {
+  const bound = metadata['dpop_bound_access_tokens'] === true;
+  const byCertificate = metadata['tls_client_certificate_bound_access_tokens'] === true;
+  const pushed = metadata['require_pushed_authorization_requests'] === true;
+  if (!pushed || !(bound || byCertificate) || !BY_KEY.has(metadata['token_endpoint_auth_method'])) return undefined;
+  return metadata['require_signed_request_object'] === true ? 'fapi2-message-signing' : 'fapi2';
+};
+
 /**
  * The registration that stands for a client which registered itself. Nobody has examined its purposes, so it may ask for
  * everything that the account has, and only where the citizens are fictitious.
@@ -29,6 +41,7 @@ export function trialRegistration(metadata: DynamicClient): Registration {
   const redirectUris = strings(metadata['redirect_uris']);
   const backchannelLogoutUri = text(metadata['backchannel_logout_uri']);
   const kind = kindOf(metadata);
+  const securityProfile = profileOf(metadata);
   return {
     clientId: metadata.client_id,
     organisation: TRIAL_ORGANISATION.id,
@@ -50,6 +63,7 @@ export function trialRegistration(metadata: DynamicClient): Registration {
     contacts: strings(metadata['contacts']),
     trial: true,
     ...(backchannelLogoutUri !== undefined && { backchannelLogoutUri }),
+    ...(securityProfile !== undefined && { securityProfile }),
   };
 }
 
@@ -63,6 +77,8 @@ export const registrationFeatures = {
     secretFactory: () => newClientSecret().reveal(),
   },
   registrationManagement: { enabled: true },
+  // No service of the town asks for signed userinfo (some products can read plain JSON only); a suite does.
+  jwtUserinfo: { enabled: true },
 } as const;
 
 /** What the provider signs with for a client that does not say. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import ipaddr from 'ipaddr.js';
 import { catalogueAddress } from '../interactions/entwickler/catalogue.ts';
-import { CERTIFICATE_HEADERS, servedByMutualTls } from './mtls.ts';
+import { CERTIFICATE_HEADERS, noteMutualTls, servedByMutualTls } from './mtls.ts';
 
 type Network = ReturnType<typeof ipaddr.parseCIDR>;
 
@@ -113,6 +113,7 @@ export function createGuard(issuer: URL, trustedProxies: readonly string[], mtls
     if (!byMutualTls || judged(req.socket.remoteAddress ?? '')?.trusted !== true) {
       for (const name of CERTIFICATE_HEADERS) delete req.headers[name];
     }
+    if (byMutualTls) noteMutualTls(req);
     req.headers.host = issuer.host;
     req.headers['x-forwarded-proto'] = scheme;
     return address;

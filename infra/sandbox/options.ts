@@ -19,6 +19,8 @@ export type SandboxOptions = {
   readonly ports: Ports;
   /** What the provider calls itself; another one than localhost when it stands behind a TLS proxy (test suites). */
   readonly issuer: URL;
+  /** Where the same proxy takes client certificates, if anywhere (FAPI 2.0 by mutual TLS). */
+  readonly mtlsOrigin: URL | undefined;
   readonly townFile: string;
   /** Everything the sandbox keeps; ignored by git. */
   readonly folder: string;
@@ -31,7 +33,7 @@ const DEFAULT_PORT = 3000;
 const PORTS = 11;
 const ROOT = new URL('../../', import.meta.url);
 
-/** Reads PORT, ISSUER, PROFILE, TOWN_FILE, SANDBOX_DIR and the arguments; anything that cannot be understood is an obstacle. */
+/** Reads PORT, ISSUER, MTLS_ORIGIN, PROFILE, TOWN_FILE, SANDBOX_DIR and the arguments; anything that cannot be understood is an obstacle. */
 export const readOptions = (env: NodeJS.ProcessEnv, args: readonly string[]): SandboxOptions => {
   const port = readPort(env['PORT']);
   return {
@@ -43,6 +45,7 @@ export const readOptions = (env: NodeJS.ProcessEnv, args: readonly string[]): Sa
       counterparts: { soap: port + 6, paos: port + 7, eidClient: port + 8, bundid: port + 9, staff: port + 10 },
     },
     issuer: readIssuer(env['ISSUER'], port),
+    mtlsOrigin: readMtlsOrigin(env['MTLS_ORIGIN']),
     townFile: env['TOWN_FILE'] || fileURLToPath(new URL('infra/towns/guetersloh/town.yaml', ROOT)),
     folder: env['SANDBOX_DIR'] || fileURLToPath(new URL('.sandbox', ROOT)),
     fresh: readArguments(args).fresh,
@@ -71,6 +74,13 @@ const readIssuer = (text: string | undefined, port: number): URL => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url !== undefined && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url;
   throw new Obstacle(`ISSUER=${text} is not an origin: set it like https://login.stadt.example, without a path.`);
+};
+
+const readMtlsOrigin = (text: string | undefined): URL | undefined => {
+  if (text === undefined || text === '') return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === 'https:' && url.href === `${url.origin}/`) return url;
+  throw new Obstacle(`MTLS_ORIGIN=${text} is not an origin: set it like https://mtls.login.stadt.example.`);
 };
 
 const readArguments = (args: readonly string[]): { fresh: boolean } => {

@@ -84,6 +84,7 @@ export const runTown = async (
     issuer,
     // Behind a TLS proxy on this machine, as test suites set it up.
     trustedProxies: ['127.0.0.1/32', '::1/128'],
+    mtlsOrigin: options.mtlsOrigin,
     postgres,
     databaseUrl: database.url,
     keys,

@@ -174,11 +174,9 @@ export class FapiClient {
             }
           : { client_id: clientId };
     const proves = bound === 'dpop' && path === '/token' && wrong.noProof !== true;
-    // The issuer's address, whatever host the request goes to.
-    const htu = `${this.#running.issuer}${path}`;
     const proof =
       wrong.rawProof ??
-      (proves ? await dpopProof(wrong.proofKey ?? this.proofKeys, 'POST', htu, undefined, wrong) : '');
+      (proves ? await dpopProof(wrong.proofKey ?? this.proofKeys, 'POST', url, undefined, wrong) : '');
     return this.#send(url, {
       method: 'POST',
       body: given({ ...authentication, ...fields, ...wrong.fields }),
@@ -263,10 +261,9 @@ export class FapiClient {
   async userinfo(token: string, wrong: Deviation = {}): Promise<Tokens> {
     const { bound, certificate } = this.variant;
     const url = `${wrong.origin ?? this.origin}/userinfo`;
-    const htu = `${this.#running.issuer}/userinfo`;
     const proof =
       bound === 'dpop' && wrong.noProof !== true
-        ? (wrong.rawProof ?? (await dpopProof(wrong.proofKey ?? this.proofKeys, 'GET', htu, token, wrong)))
+        ? (wrong.rawProof ?? (await dpopProof(wrong.proofKey ?? this.proofKeys, 'GET', url, token, wrong)))
         : '';
     return this.#send(url, {
       headers: {

@@ -114,6 +114,8 @@ type Options = {
   readonly host?: string;
   /** Identity sources, once the address of the provider is known. */
   readonly sources?: (issuer: string) => Promise<SourceSettings>;
+  /** As PROFILE=sandbox runs it. */
+  readonly testSuites?: boolean;
   /** Of the authority whose client certificates the proxy verifies, PEM. */
   readonly clientAuthority?: string;
   /** Goes around the provider's handler. */
@@ -206,7 +208,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     sources,
     ...(redis && { redis }),
     // The services are on loopback, where only the sandbox may send logout tokens.
-    sandbox: { inboxUrl: `${issuer}/postfach` },
+    sandbox: { inboxUrl: `${issuer}/postfach`, testSuites: options.testSuites === true },
     ...(options.metrics && { metrics: options.metrics }),
   });
   opened.defer(() => app.close());
