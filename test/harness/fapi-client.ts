@@ -1,11 +1,11 @@
 /** A FAPI 2.0 client by hand: right by default, and wrong in exactly the way a test asks for. */
 import { createHash, randomUUID } from 'node:crypto';
-import { type CryptoKey, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import type { Registration } from '../../accounts/town.ts';
 import type { ClientCertificate } from './client-certificates.ts';
 import { atHome, type Pkce, pkce, type Tokens } from './relying-party.ts';
 import type { RunningTown } from './town.ts';
-import { answerPages, type Credentials, returned } from './trial-client.ts';
+import { answerPages, type Credentials, registerTrial, returned } from './trial-client.ts';
 import { type Answer, Visitor } from './visitor.ts';
 
 export type Variant = {
@@ -54,6 +54,17 @@ const given = (fields: Record<string, string | undefined>): URLSearchParams =>
 const payload = (claims: Changes): JWTPayload =>
   Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined));
 
+/** What a client publishes: its own key, one that it must not sign with, and its certificate where that is the key. */
+const publicKeys = async (
+  own: KeyPair,
+  rsa: KeyPair,
+  certificate: ClientCertificate | undefined,
+): Promise<object[]> => [
+  { ...(await exportJWK(own.publicKey)), kid: 'eins', use: 'sig' },
+  { ...(await exportJWK(rsa.publicKey)), kid: 'zwei', use: 'sig' },
+  ...(certificate === undefined ? [] : [certificate.jwk]),
+];
+
 /** A DPoP proof (RFC 9449 §4.2). */
 export const dpopProof = async (
   keys: KeyPair,
@@ -89,22 +100,54 @@ export class FapiClient {
   readonly redirectUri: string;
   town: RunningTown | undefined;
 
-  private constructor(variant: Variant, keys: KeyPair, proofKeys: KeyPair, rsa: KeyPair) {
+  private constructor(variant: Variant, keys: KeyPair, proofKeys: KeyPair, rsa: KeyPair, redirectUri?: string) {
     this.rsa = rsa;
     this.variant = variant;
     this.keys = keys;
     this.proofKeys = proofKeys;
-    this.redirectUri = `https://${variant.clientId}.bank.example/callback`;
+    this.redirectUri = redirectUri ?? `https://${variant.clientId}.bank.example/callback`;
   }
 
   static async create(variant: Variant): Promise<FapiClient> {
     return new FapiClient(variant, await newKeyPair(), await newKeyPair(), await newKeyPair('RS256'));
   }
 
+  /** A client that registers itself with what FAPI 2.0 demands of one, and is held to the rest of it by that. */
+  static async registered(
+    town: RunningTown,
+    { auth, bound, signing, certificate, tlsName }: Omit<Variant, 'clientId'> & { tlsName?: string },
+    metadata: Record<string, unknown> = {},
+  ): Promise<FapiClient> {
+    const [keys, proofKeys, rsa] = [await newKeyPair(), await newKeyPair(), await newKeyPair('RS256')];
+    const { clientId, redirectUri } = await registerTrial(town, {
+      response_types: ['code'],
+      grant_types: ['authorization_code', 'refresh_token'],
+      token_endpoint_auth_method: auth,
+      jwks: { keys: await publicKeys(keys, rsa, auth === 'self_signed_tls_client_auth' ? certificate : undefined) },
+      id_token_signed_response_alg: 'ES256',
+      authorization_signed_response_alg: 'ES256',
+      introspection_signed_response_alg: 'ES256',
+      require_pushed_authorization_requests: true,
+      ...(bound === 'dpop' ? { dpop_bound_access_tokens: true } : { tls_client_certificate_bound_access_tokens: true }),
+      ...(signing === true && { require_signed_request_object: true }),
+      ...(auth === 'tls_client_auth' && { tls_client_auth_san_dns: tlsName }),
+      ...metadata,
+    });
+    const variant = {
+      clientId,
+      auth,
+      bound,
+      ...(signing === true && { signing }),
+      ...(certificate && { certificate }),
+    };
+    const client = new FapiClient(variant, keys, proofKeys, rsa, redirectUri);
+    client.town = town;
+    return client;
+  }
+
   async registration(): Promise<Registration> {
     const { variant } = this;
     const { auth, bound, certificate, signing } = variant;
-    const own = { ...(await exportJWK(this.keys.publicKey)), kid: 'eins', use: 'sig' };
     return {
       clientId: variant.clientId,
       organisation: 'stadt',
@@ -115,11 +158,7 @@ export class FapiClient {
       postLogoutRedirectUris: [],
       authMethod: auth,
       jwks: {
-        keys: [
-          own,
-          { ...(await exportJWK(this.rsa.publicKey)), kid: 'zwei', use: 'sig' },
-          ...(auth === 'self_signed_tls_client_auth' && certificate ? [certificate.jwk] : []),
-        ],
+        keys: await publicKeys(this.keys, this.rsa, auth === 'self_signed_tls_client_auth' ? certificate : undefined),
       },
       ...(auth === 'tls_client_auth' && { tlsSubject: { sanDns: `${variant.clientId}.bank.example` } }),
       securityProfile: signing === true ? 'fapi2-message-signing' : 'fapi2',
@@ -157,6 +196,16 @@ export class FapiClient {
     return new SignJWT(payload({ ...claims, ...assertion }))
       .setProtectedHeader({ alg: assertionKey?.alg ?? 'ES256', kid: assertionKey?.kid ?? 'eins' })
       .sign(assertionKey?.key ?? this.keys.privateKey);
+  }
+
+  /** The thumbprint of the key by which it binds its tokens (RFC 7638), for `dpop_jkt`. */
+  async thumbprint(): Promise<string> {
+    return calculateJwkThumbprint(await exportJWK(this.proofKeys.publicKey));
+  }
+
+  /** A proof for an endpoint of the issuer, where none is sent by default, or one to be spoilt. */
+  proofFor(path: string, keys = this.proofKeys, token?: string): Promise<string> {
+    return dpopProof(keys, token === undefined ? 'POST' : 'GET', `${this.#running.issuer}${path}`, token);
   }
 
   /** A POST as this client, with whatever is to be wrong. */
