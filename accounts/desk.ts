@@ -7,9 +7,11 @@ import { type EmailAddress, parseEmail } from './email.ts';
 import { type AccountId, newAccountId, parseAccountId } from './ids.ts';
 import * as kennungen from './kennung.ts';
 import * as letterCodes from './letter-codes.ts';
-import { channelsOf, type Delivery, type Evidence, ofAccount } from './recoveries.ts';
+import { channelsOf } from './recoveries.ts';
+import { ofAccount } from './recovery-cases.ts';
 import type { Secret } from './secret.ts';
 import * as sessions from './sessions.ts';
+import type { Delivery, Evidence, LOCK_REASONS } from './terms.ts';
 import type { Town } from './town.ts';
 
 /** How a member of staff names an account: exactly one of them, and exactly. */
@@ -118,7 +120,6 @@ export const view = async (ctx: Context, id: AccountId): Promise<View | undefine
   };
 };
 
-export const LOCK_REASONS = ['device-lost', 'taken-over', 'citizen-asked', 'deceased', 'mistake', 'other'] as const;
 export type LockReason = (typeof LOCK_REASONS)[number];
 export type Why = { readonly reason: LockReason; readonly ticket: string };
 

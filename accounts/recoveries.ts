@@ -1,66 +1,30 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import * as accounts from './accounts.ts';
 import * as attributes from './attributes.ts';
 import * as audit from './audit.ts';
+import { newNumber } from './case-number.ts';
 import { type Context, inTransaction } from './context.ts';
 import * as correspondence from './correspondence.ts';
 import type { AccountId } from './ids.ts';
 import * as letterCodes from './letter-codes.ts';
+import {
+  find,
+  hoursAfter,
+  type Recovery,
+  type Status,
+  selected,
+  stopHash,
+  stopTokenOf,
+  toRecovery,
+} from './recovery-cases.ts';
 import type { Secret } from './secret.ts';
-
-/** What the clerk has seen; kinds only, never a copy and never a document's number. */
-export const EVIDENCE = [
-  'identity-card',
-  'passport',
-  'residence-permit',
-  'eid-at-counter',
-  'known-representative',
-] as const;
-export type Evidence = (typeof EVIDENCE)[number];
-
-export const REASONS = [
-  'device-lost',
-  'device-broken',
-  'password-forgotten',
-  'codes-lost',
-  'taken-over',
-  'other',
-] as const;
-export type Reason = (typeof REASONS)[number];
-
-export type Status = 'open' | 'approved' | 'redeemed' | 'rejected' | 'cancelled' | 'stopped' | 'expired';
-export type Delivery = 'hand' | 'post';
+import type { Delivery, Evidence, Reason } from './terms.ts';
 
 /** Hours between opening and the first moment of the code, by evidence; time for the citizen to stop it. */
 export type WaitHours = { readonly eid: number; readonly card: number; readonly other: number };
 export const WAIT_HOURS: WaitHours = { eid: 0, card: 24, other: 72 };
 
 const VALID_HOURS: Record<Delivery, number> = { hand: 24, post: 21 * 24 };
-/** A recovery that nobody decides on ends by itself. */
-const UNDECIDED_HOURS = 14 * 24;
-const HOUR_MS = 3_600_000;
-const STOP_TOKEN_BYTES = 32;
-const NUMBER_ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-
-export type Recovery = {
-  readonly id: string;
-  /** For people, e.g. `R-7K3F-29QX`. */
-  readonly number: string;
-  readonly account: AccountId;
-  readonly status: Status;
-  readonly reason: Reason;
-  readonly ticket: string;
-  readonly evidence: Evidence;
-  readonly openedBy: string;
-  readonly openedAt: Date;
-  readonly waitsUntil: Date;
-  readonly approvedBy?: string;
-  readonly approvedAt?: Date;
-  readonly endedAt?: Date;
-  /** When the letter's code is good, once there is one. */
-  readonly validFrom?: Date;
-  readonly expiresAt?: Date;
-};
 
 /** How the citizen can be told. With none of them, the clerk tells her at the counter. */
 export type Channels = { readonly email: boolean; readonly post: boolean };
@@ -73,7 +37,6 @@ export type CitizenLetters = {
   ended(about: { language: string; status: 'rejected' | 'cancelled' | 'stopped' }): { subject: string; text: string };
 };
 
-const hoursAfter = (date: Date, hours: number): Date => new Date(date.getTime() + hours * HOUR_MS);
 const later = (one: Date, other: Date): Date => (one > other ? one : other);
 
 const waitOf = (evidence: Evidence, hours: WaitHours): number => {
@@ -81,69 +44,11 @@ const waitOf = (evidence: Evidence, hours: WaitHours): number => {
   return evidence === 'known-representative' ? hours.other : hours.card;
 };
 
-const newNumber = (): string => {
-  const characters = Array.from({ length: 8 }, () => NUMBER_ALPHABET.charAt(randomInt(NUMBER_ALPHABET.length))).join(
-    '',
-  );
-  return `R-${characters.slice(0, 4)}-${characters.slice(4)}`;
-};
-
-/** Reads a number as people type it; undefined if it is none. */
-export const parseNumber = (typed: string): string | undefined => {
-  const characters = typed
-    .toUpperCase()
-    .replace(/[\s-]/g, '')
-    .replace(/^R/, '')
-    .replaceAll('O', '0')
-    .replaceAll(/[IL]/g, '1');
-  return /^[0-9A-HJKMNP-TV-Z]{8}$/.test(characters) ? `R-${characters.slice(0, 4)}-${characters.slice(4)}` : undefined;
-};
-
-const stopHash = (ctx: Context, token: string): Buffer => ctx.keys.index('recovery stop', token);
-
-const COLUMNS = [
-  'r.id',
-  'r.number',
-  'r.account_id as account',
-  'r.status',
-  'r.reason',
-  'r.ticket',
-  'r.evidence',
-  'r.opened_by as openedBy',
-  'r.opened_at as openedAt',
-  'r.waits_until as waitsUntil',
-  'r.approved_by as approvedBy',
-  'r.approved_at as approvedAt',
-  'r.ended_at as endedAt',
-  'c.valid_from as validFrom',
-  'c.expires_at as expiresAt',
-];
-
-const selected = (ctx: Context) =>
-  ctx
-    .db('recoveries as r')
-    .leftJoin('letter_codes as c', (join) => join.on('c.recovery_id', 'r.id').onNull('c.replaced_at'))
-    .select(COLUMNS);
-
-/** What is over is shown as expired also before it is marked so. */
-const toRecovery = (ctx: Context, row: Record<string, unknown>): Recovery => {
-  const present = Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as unknown as Recovery;
-  return isOver(ctx, present) ? { ...present, status: 'expired' } : present;
-};
-
-const isOver = (ctx: Context, { status, openedAt, expiresAt }: Recovery): boolean =>
-  (status === 'open' && hoursAfter(openedAt, UNDECIDED_HOURS) <= ctx.now()) ||
-  (status === 'approved' && expiresAt !== undefined && expiresAt <= ctx.now());
-
 /** How the citizen can be reached besides her security page. */
 export const channelsOf = async (ctx: Context, account: accounts.Account): Promise<Channels> => ({
   email: account.email !== undefined,
   post: (await attributes.read(ctx, account.id)).address !== undefined,
 });
-
-/** The token is derived, so that it can stand in a later mail too and is stored nowhere. */
-const stopTokenOf = (ctx: Context, id: string): string =>
-  ctx.keys.index('recovery stop token', id).subarray(0, STOP_TOKEN_BYTES).toString('base64url');
 
 const markExpired = async (ctx: Context, account: AccountId): Promise<void> => {
   const rows = await selected(ctx).where('r.account_id', account).whereIn('r.status', ['open', 'approved']);
@@ -215,7 +120,7 @@ export const open = (
     const stop = stopTokenOf(tx, id);
     const row = {
       id,
-      number: newNumber(),
+      number: newNumber('R'),
       account_id: account.id,
       credential_state: account.credentialState,
       status: 'open' as const,
@@ -325,12 +230,6 @@ export const stopBy = (
     return { outcome: 'ended', again: false };
   });
 
-/** The recovery that the link in a mail stops; undefined if the link is none of ours. */
-export const findByStopToken = async (ctx: Context, token: string): Promise<Recovery | undefined> => {
-  const [row] = await selected(ctx).where('r.stop_hash', stopHash(ctx, token)).limit(1);
-  return row && toRecovery(ctx, row);
-};
-
 /** The citizen stops a recovery: by the link in a mail, or on the security page. */
 export const stop = (ctx: Context, id: string, letters: CitizenLetters): Promise<Ended> =>
   inTransaction(ctx, async (tx): Promise<Ended> => {
@@ -351,36 +250,3 @@ export const stop = (ctx: Context, id: string, letters: CitizenLetters): Promise
       await correspondence.tell(tx, account, letters.ended({ language: account.language, status: 'stopped' }));
     return { outcome: 'ended', again: false };
   });
-
-/** One recovery by its number. */
-export const find = async (ctx: Context, number: string): Promise<Recovery | undefined> => {
-  const [row] = await selected(ctx).where('r.number', number).limit(1);
-  return row && toRecovery(ctx, row);
-};
-
-/** Recoveries, the newest first; by default those under way. */
-export const list = async (ctx: Context, filter: { all?: boolean; limit: number }): Promise<Recovery[]> => {
-  const rows = await selected(ctx)
-    .modify((query) => {
-      if (filter.all !== true) query.whereIn('r.status', ['open', 'approved']);
-    })
-    .orderBy('r.opened_at', 'desc')
-    .limit(filter.limit);
-  const found = rows.map((row: Record<string, unknown>) => toRecovery(ctx, row));
-  return filter.all === true ? found : found.filter((recovery: Recovery) => recovery.status !== 'expired');
-};
-
-/** All recoveries of an account, the newest first: for the citizen's security page. */
-export const ofAccount = async (ctx: Context, account: AccountId): Promise<Recovery[]> =>
-  (await selected(ctx).where('r.account_id', account).orderBy('r.opened_at', 'desc')).map(
-    (row: Record<string, unknown>) => toRecovery(ctx, row),
-  );
-
-/** Whether the account was recovered on paper and not been proofed since: no level above the basis one. */
-export const isReduced = async (ctx: Context, account: AccountId): Promise<boolean> => {
-  const [row] = await ctx.db('accounts').where({ id: account }).whereNotNull('reduced_at').select('id');
-  return row !== undefined;
-};
-
-/** A random link token, as the mails carry it, has this many characters of base64url. */
-export const STOP_TOKEN = new RegExp(`^[A-Za-z0-9_-]{${Math.ceil((STOP_TOKEN_BYTES * 8) / 6)}}$`);

@@ -9,10 +9,8 @@ import * as notices from './notices.ts';
 import * as passkeys from './passkeys.ts';
 import type { Secret } from './secret.ts';
 import * as sessions from './sessions.ts';
+import { ROLES, type Role } from './terms.ts';
 import type { Town } from './town.ts';
-
-export const ROLES = ['clerk', 'approver', 'operator', 'auditor', 'chief', 'service'] as const;
-export type Role = (typeof ROLES)[number];
 
 /** A member of staff, opened. `joined`: the invitation was redeemed. */
 export type Member = {

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { DELIVERIES } from '../accounts/terms.ts';
 import type { Cli } from './cli.ts';
 import { type Args, type Command, EXIT, Refusal } from './command.ts';
 import { call } from './session.ts';
@@ -122,24 +123,6 @@ export const OUTPUT = {
   output: { type: 'string', value: 'DATEI', text: { de: 'Datei für den Brief', en: 'file for the letter' } },
 } as const satisfies Command['options'];
 
-export const EVIDENCE = [
-  'identity-card',
-  'passport',
-  'residence-permit',
-  'eid-at-counter',
-  'known-representative',
-] as const;
-export const REASONS = [
-  'device-lost',
-  'device-broken',
-  'password-forgotten',
-  'codes-lost',
-  'taken-over',
-  'other',
-] as const;
-export const LOCK_REASONS = ['device-lost', 'taken-over', 'citizen-asked', 'deceased', 'mistake', 'other'] as const;
-export const ROLES = ['clerk', 'approver', 'operator', 'auditor', 'chief', 'service'] as const;
-
 /** The number of the case in the citizens' office. */
 export const TICKET = {
   ticket: {
@@ -153,7 +136,7 @@ export const TICKET = {
 export const DELIVERY = {
   delivery: {
     type: 'string',
-    values: ['hand', 'post'],
+    values: DELIVERIES,
     text: {
       de: 'aushändigen (24 Stunden gültig) oder per Post (21 Tage)',
       en: 'hand over (valid 24 hours) or by post (21 days)',

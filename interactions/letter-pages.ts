@@ -8,6 +8,7 @@ import * as passkeys from '../accounts/passkeys.ts';
 import { MIN_PASSWORD_LENGTH } from '../accounts/password-rules.ts';
 import * as passwords from '../accounts/passwords.ts';
 import * as recoveries from '../accounts/recoveries.ts';
+import * as recoveryCases from '../accounts/recovery-cases.ts';
 import * as redemptions from '../accounts/redemptions.ts';
 import { Secret } from '../accounts/secret.ts';
 import { parseResponse } from './ceremonies.ts';
@@ -215,7 +216,7 @@ export const registerLetterPages = (pages: ReturnType<typeof createRegistrar>, d
   });
 
   const recoveryOf = (token: string) =>
-    recoveries.STOP_TOKEN.test(token) ? recoveries.findByStopToken(citizen(deps), token) : undefined;
+    recoveryCases.STOP_TOKEN.test(token) ? recoveryCases.findByStopToken(citizen(deps), token) : undefined;
 
   pages.get('/stopp/:uid', async (ctx, { uid = '' }) => {
     const recovery = await recoveryOf(uid);

@@ -1,5 +1,5 @@
 import { MIN_PASSWORD_LENGTH } from '../accounts/password-rules.ts';
-import type { Recovery } from '../accounts/recoveries.ts';
+import type { Recovery } from '../accounts/recovery-cases.ts';
 import { errorSummary, field, form, submit } from './form.view.ts';
 import { type Fragment, html } from './html.ts';
 import { layout, type Shell } from './layout.view.ts';

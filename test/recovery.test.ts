@@ -4,7 +4,9 @@ import type { Context } from '../accounts/context.ts';
 import type { AccountId } from '../accounts/ids.ts';
 import * as letterCodes from '../accounts/letter-codes.ts';
 import * as recoveries from '../accounts/recoveries.ts';
+import * as recoveryCases from '../accounts/recovery-cases.ts';
 import * as redemptions from '../accounts/redemptions.ts';
+import type { Evidence } from '../accounts/terms.ts';
 import { citizenLetters } from '../interactions/citizen-letters.ts';
 import { type Domain, emailOf, openDomain, TOWN } from './harness/domain.ts';
 import { makeMember, somePasskey, type TestMember } from './harness/staff.ts';
@@ -45,8 +47,8 @@ const openOne = async (
   t: ExecutionContext,
   o: Office,
   account: AccountId,
-  evidence: recoveries.Evidence = 'identity-card',
-): Promise<recoveries.Recovery> => {
+  evidence: Evidence = 'identity-card',
+): Promise<recoveryCases.Recovery> => {
   const wanted = { account, reason: 'device-lost', ticket: 'T-1', evidence } as const;
   const opened = await recoveries.open(o.ctx, o.clerk.id, wanted, recoveries.WAIT_HOURS, letters);
   if (opened.outcome !== 'opened') throw new Error(opened.outcome);
@@ -54,7 +56,7 @@ const openOne = async (
   return opened.recovery;
 };
 
-const approveOne = async (o: Office, recovery: recoveries.Recovery, delivery: 'hand' | 'post' = 'hand') => {
+const approveOne = async (o: Office, recovery: recoveryCases.Recovery, delivery: 'hand' | 'post' = 'hand') => {
   const approved = await recoveries.approve(o.ctx, o.approver.id, recovery.number, delivery, letters);
   if (approved.outcome !== 'approved') throw new Error(approved.outcome);
   return approved;
@@ -85,8 +87,8 @@ test('two people, a code on paper, and the old factors are gone', async (t) => {
   t.is((await o.ctx.db('passwords').where({ account_id: account })).length, 0);
   t.is((await o.ctx.db('backup_codes').where({ account_id: account })).length, 0);
   t.is((await o.ctx.db('passkeys').where({ account_id: account })).length, 1);
-  t.true(await recoveries.isReduced(o.ctx, account));
-  t.is((await recoveries.find(o.ctx, recovery.number))?.status, 'redeemed');
+  t.true(await recoveryCases.isReduced(o.ctx, account));
+  t.is((await recoveryCases.find(o.ctx, recovery.number))?.status, 'redeemed');
   t.deepEqual(await redeemWith(o.ctx, code), { outcome: 'over' }, 'once');
   const events = (await o.ctx.db('audit').where({ account_id: account }).orderBy('seq').select('event')).map(
     ({ event }) => event,
@@ -135,7 +137,7 @@ test('whoever opened a recovery cannot approve it, and SQL itself says so', asyn
     ),
   );
   t.is((error as { constraint?: string } | undefined)?.constraint, 'recoveries_two_people');
-  t.is((await recoveries.find(o.ctx, recovery.number))?.status, 'open');
+  t.is((await recoveryCases.find(o.ctx, recovery.number))?.status, 'open');
 });
 
 test('nobody acts on their own account as a citizen, and SQL itself says so', async (t) => {
@@ -195,16 +197,16 @@ test('the citizen is told at each step and can stop it from the mail', async (t)
   const mails = (await takeDue(o.ctx, 20)).filter(({ to }) => to === 'erika@buerger.example');
   t.is(mails.length, 2);
   const tokens = mails.map(({ text }) => /https:\/\/login\.stadt\.example\/stopp\/(\S+)/.exec(text)?.[1] ?? '');
-  t.regex(tokens[0] ?? '', recoveries.STOP_TOKEN);
+  t.regex(tokens[0] ?? '', recoveryCases.STOP_TOKEN);
   t.is(tokens[0], tokens[1]);
-  const found = await recoveries.findByStopToken(o.ctx, tokens[0] ?? '');
+  const found = await recoveryCases.findByStopToken(o.ctx, tokens[0] ?? '');
   t.is(found?.number, recovery.number);
-  t.is(await recoveries.findByStopToken(o.ctx, 'x'.repeat(43)), undefined);
+  t.is(await recoveryCases.findByStopToken(o.ctx, 'x'.repeat(43)), undefined);
   t.deepEqual(await recoveries.stop(o.ctx, recovery.id, letters), { outcome: 'ended', again: false });
   t.deepEqual(await recoveries.stop(o.ctx, recovery.id, letters), { outcome: 'ended', again: true });
   o.pass(25 * HOUR);
   t.deepEqual(await redeemWith(o.ctx, code.reveal()), { outcome: 'over' });
-  t.is((await recoveries.ofAccount(o.ctx, account))[0]?.status, 'stopped');
+  t.is((await recoveryCases.ofAccount(o.ctx, account))[0]?.status, 'stopped');
   const [row] = await o.ctx.db('audit').where({ event: 'recovery-stopped' }).select('actor');
   t.is(row.actor.kind, 'citizen');
 });
@@ -254,8 +256,8 @@ test('undecided for two weeks, or not redeemed in time: expired, and a new one c
   const account = await citizen(o);
   const first = await openOne(t, o, account);
   o.pass(14 * 24 * HOUR);
-  t.is((await recoveries.find(o.ctx, first.number))?.status, 'expired');
-  t.deepEqual(await recoveries.list(o.ctx, { limit: 10 }), []);
+  t.is((await recoveryCases.find(o.ctx, first.number))?.status, 'expired');
+  t.deepEqual(await recoveryCases.list(o.ctx, { limit: 10 }), []);
   const late = await recoveries.approve(o.ctx, o.approver.id, first.number, 'hand', letters);
   t.deepEqual(late, { outcome: 'not-open', status: 'expired' });
   const second = await openOne(t, o, account, 'eid-at-counter');
@@ -293,7 +295,7 @@ test('approve against cancel: one outcome, and no code outlives it', async (t) =
       recoveries.stopBy(o.ctx, o.clerk.id, recovery.number, 'cancelled', letters),
     ]);
     t.is(cancelled.outcome, 'ended', 'an approval before it is cancelled, too');
-    const final = await recoveries.find(o.ctx, recovery.number);
+    const final = await recoveryCases.find(o.ctx, recovery.number);
     t.is(final?.status, 'cancelled');
     if (approved.outcome === 'approved')
       t.deepEqual(await redeemWith(o.ctx, approved.code.reveal()), { outcome: 'over' });
@@ -313,7 +315,7 @@ test('redeemed many times at once: one wins; stopped and redeemed at once: one o
     const redeemed = results.filter(({ outcome }) => outcome === 'redeemed').length;
     const stopped = results.filter(({ outcome }) => outcome === 'ended').length;
     t.is(redeemed + stopped, 1, `round ${round}`);
-    const status = (await recoveries.find(o.ctx, recovery.number))?.status;
+    const status = (await recoveryCases.find(o.ctx, recovery.number))?.status;
     t.is(status, redeemed === 1 ? 'redeemed' : 'stopped');
     t.is((await o.ctx.db('passkeys').where({ account_id: account })).length, redeemed);
   }

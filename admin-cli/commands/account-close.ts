@@ -1,4 +1,5 @@
-import { ACCOUNT, LOCK_REASONS, remote, TICKET, WHO, withAccount } from '../remote.ts';
+import { LOCK_REASONS } from '../../accounts/terms.ts';
+import { ACCOUNT, remote, TICKET, WHO, withAccount } from '../remote.ts';
 export const accountClose = remote({
   name: 'account close',
   text: {

@@ -1,4 +1,5 @@
-import { DELIVERY, EVIDENCE, OUTPUT, remote, TICKET, when, word } from '../remote.ts';
+import { EVIDENCE } from '../../accounts/terms.ts';
+import { DELIVERY, OUTPUT, remote, TICKET, when, word } from '../remote.ts';
 export const accountCreate = remote({
   name: 'account create',
   text: {

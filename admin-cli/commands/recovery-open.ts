@@ -1,4 +1,5 @@
-import { ACCOUNT, EVIDENCE, REASONS, remote, showRecovery, TICKET, WHO, withAccount } from '../remote.ts';
+import { EVIDENCE, REASONS } from '../../accounts/terms.ts';
+import { ACCOUNT, remote, showRecovery, TICKET, WHO, withAccount } from '../remote.ts';
 export const recoveryOpen = remote({
   name: 'recovery open',
   text: {

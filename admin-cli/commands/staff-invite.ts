@@ -1,5 +1,6 @@
+import { ROLES } from '../../accounts/terms.ts';
 import { EXIT, Refusal } from '../command.ts';
-import { OUTPUT, ROLES, remote, when } from '../remote.ts';
+import { OUTPUT, remote, when } from '../remote.ts';
 export const staffInvite = remote({
   name: 'staff invite',
   text: {

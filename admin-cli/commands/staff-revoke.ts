@@ -1,4 +1,5 @@
-import { ROLES, remote } from '../remote.ts';
+import { ROLES } from '../../accounts/terms.ts';
+import { remote } from '../remote.ts';
 export const staffRevoke = remote({
   name: 'staff revoke',
   text: {

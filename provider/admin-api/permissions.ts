@@ -1,4 +1,4 @@
-import type { Role } from '../../accounts/staff.ts';
+import type { Role } from '../../accounts/terms.ts';
 
 /** Who may do what: the one table of it. */
 export const PERMISSIONS = {

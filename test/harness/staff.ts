@@ -6,6 +6,7 @@ import type { AccountId } from '../../accounts/ids.ts';
 import * as letterCodes from '../../accounts/letter-codes.ts';
 import * as redemptions from '../../accounts/redemptions.ts';
 import * as staff from '../../accounts/staff.ts';
+import type { Role } from '../../accounts/terms.ts';
 import { emailOf } from './domain.ts';
 
 const silent = () => ({ subject: 'x', text: 'x' });
@@ -44,7 +45,7 @@ export const joinWith = async (ctx: Context, code: string, town = { id: 'gueters
 /** Makes a member with these roles; the first one is the chief from the server's own command. */
 export const makeMember = async (
   ctx: Context,
-  roles: readonly staff.Role[],
+  roles: readonly Role[],
   options: { by?: string; citizen?: AccountId; email?: string } = {},
 ): Promise<TestMember> => {
   count += 1;

@@ -1,13 +1,14 @@
 import * as accounts from '../../../accounts/accounts.ts';
 import { parsePostalAddress } from '../../../accounts/attributes.ts';
 import * as desk from '../../../accounts/desk.ts';
+import { LOCK_REASONS } from '../../../accounts/terms.ts';
 import { letterPdf } from '../../../interactions/letters.ts';
 import { accountFields, delivery, email, evidence, language, ticket } from '../fields.ts';
 import { oneOf, optional, parsed, text } from '../input.ts';
 import { accountOf } from '../named-account.ts';
 import { type Answer, changes, ok, reads, refuse, type Verb } from '../verb.ts';
 
-const why = { reason: oneOf(desk.LOCK_REASONS), ticket } as const;
+const why = { reason: oneOf(LOCK_REASONS), ticket } as const;
 
 const birthdate = parsed((value): string | undefined => {
   if (typeof value !== 'string' || !/^(19|20)\d\d-\d\d-\d\d$/.test(value)) return undefined;

@@ -3,7 +3,9 @@ import * as attributes from '../../../accounts/attributes.ts';
 import * as audit from '../../../accounts/audit.ts';
 import type { Context } from '../../../accounts/context.ts';
 import * as recoveries from '../../../accounts/recoveries.ts';
+import * as recoveryCases from '../../../accounts/recovery-cases.ts';
 import * as staff from '../../../accounts/staff.ts';
+import { REASONS } from '../../../accounts/terms.ts';
 import { citizenLetters } from '../../../interactions/citizen-letters.ts';
 import { letterPdf } from '../../../interactions/letters.ts';
 import { accountFields, delivery, evidence, recoveryNumber, ticket } from '../fields.ts';
@@ -12,7 +14,7 @@ import { accountOf } from '../named-account.ts';
 import { type AdminDeps, changes, ok, reads, refuse, type Verb } from '../verb.ts';
 
 /** As staff see a recovery: members by name, the citizen by Kennung alone. */
-const shown = async (ctx: Context, all: readonly recoveries.Recovery[]) => {
+const shown = async (ctx: Context, all: readonly recoveryCases.Recovery[]) => {
   const names = new Map((await staff.list(ctx)).map(({ id, name }) => [id, name]));
   return Promise.all(
     all.map(async (recovery) => {
@@ -32,7 +34,7 @@ const letters = (deps: AdminDeps) => citizenLetters(deps.town, deps.issuer);
 
 export const recoveryVerbs = {
   'recovery open': changes(
-    { ...accountFields, reason: oneOf(recoveries.REASONS), ticket, evidence },
+    { ...accountFields, reason: oneOf(REASONS), ticket, evidence },
     async ({ ctx, kept, by, deps, input }) => {
       const named = await accountOf(kept, deps, by, input);
       if (!('account' in named)) return named;
@@ -96,12 +98,15 @@ export const recoveryVerbs = {
 
   'recovery list': reads({ all: optional(flag), limit: optional(integer(1, 500)) }, async ({ ctx, input }) =>
     ok({
-      recoveries: await shown(ctx, await recoveries.list(ctx, { all: input.all ?? false, limit: input.limit ?? 100 })),
+      recoveries: await shown(
+        ctx,
+        await recoveryCases.list(ctx, { all: input.all ?? false, limit: input.limit ?? 100 }),
+      ),
     }),
   ),
 
   'recovery show': reads({ number: recoveryNumber }, async ({ ctx, input }) => {
-    const recovery = await recoveries.find(ctx, input.number);
+    const recovery = await recoveryCases.find(ctx, input.number);
     if (recovery === undefined) return refuse('unknown');
     await audit.record(ctx, 'recovery-viewed', { account: recovery.account, detail: { recovery: recovery.number } });
     const [view] = await shown(ctx, [recovery]);

@@ -1,6 +1,7 @@
 import * as accounts from '../../../accounts/accounts.ts';
 import * as kennungen from '../../../accounts/kennung.ts';
 import * as staff from '../../../accounts/staff.ts';
+import { ROLES } from '../../../accounts/terms.ts';
 import { staffLetters } from '../../../interactions/citizen-letters.ts';
 import { letterPdf } from '../../../interactions/letters.ts';
 import { email, role } from '../fields.ts';
@@ -33,7 +34,7 @@ export const staffVerbs = {
     {
       name: text(120),
       email,
-      roles: someOf(staff.ROLES),
+      roles: someOf(ROLES),
       language: optional(oneOf(['de', 'en'] as const)),
       citizen: optional(kennung),
     },
