@@ -40,7 +40,7 @@ export const secretMatches = (hashes: readonly string[], actual: string): boolea
 };
 
 /** The same text for the same value, whatever the order of its keys. */
-const canonical = (value: unknown): string =>
+export const canonical = (value: unknown): string =>
   JSON.stringify(value, (_key, part) =>
     typeof part === 'object' && part !== null && !Array.isArray(part)
       ? Object.fromEntries(Object.entries(part).sort(([one], [other]) => (one < other ? -1 : 1)))

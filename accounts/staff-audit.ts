@@ -4,6 +4,8 @@ export type StaffAuditDetails = {
   'staff-invited': { staff: string; roles: readonly string[] };
   'staff-joined': { staff: string };
   'staff-role-granted': { staff: string; role: string };
+  'staff-role-confirmed': { staff: string; roles: readonly string[] };
+  'staff-objected': { staff: string; roles: readonly string[] };
   'staff-role-revoked': { staff: string; role: string };
   'staff-ended': { staff: string };
   'account-searched': { by: 'kennung' | 'email' | 'pseudonym'; found: boolean };
@@ -22,6 +24,8 @@ export type StaffAuditDetails = {
   'recovery-expired': { recovery: string };
   'recovery-redeemed': { recovery: string; credential: 'password' | 'passkey' };
   'recovery-viewed': { recovery: string };
+  'services-proposed': { proposal: string; added: string[]; changed: string[]; removed: string[] };
+  'services-approved': { proposal: string };
   'signing-key-rotated': { kid: string };
   'signing-key-revoked': { kid: string };
   'notices-retried': { count: number };

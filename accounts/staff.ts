@@ -8,7 +8,6 @@ import * as letterCodes from './letter-codes.ts';
 import * as notices from './notices.ts';
 import * as passkeys from './passkeys.ts';
 import type { Secret } from './secret.ts';
-import * as sessions from './sessions.ts';
 import { ROLES, type Role } from './terms.ts';
 import type { Town } from './town.ts';
 
@@ -19,6 +18,8 @@ export type Member = {
   readonly email: EmailAddress;
   readonly language: string;
   readonly roles: readonly Role[];
+  /** Of these, roles that do not act yet, with the moment from which they do. */
+  readonly waiting: readonly { readonly role: Role; readonly from: Date }[];
   readonly joined: boolean;
   readonly ended: boolean;
 };
@@ -33,7 +34,7 @@ export type NewMember = {
 };
 
 /** A mail in the member's language. */
-type Letter = (member: Pick<Member, 'name' | 'language'>) => { subject: string; text: string };
+export type Letter = (member: Pick<Member, 'name' | 'language'>) => { subject: string; text: string };
 
 export type Invited =
   | { outcome: 'invited'; staff: string; code: Secret; expiresAt: Date; again: boolean }
@@ -41,9 +42,11 @@ export type Invited =
 
 export const STAFF_PURPOSE = 'staff';
 const INVITATION_HOURS = 72;
+/** Hours until a new role acts, unless the town says otherwise: one working day in which somebody can object. */
+export const STAFF_WAIT_HOURS = 24;
 const HOUR_MS = 3_600_000;
 
-const hoursFrom = (ctx: Context, hours: number): Date => new Date(ctx.now().getTime() + hours * HOUR_MS);
+export const hoursFrom = (ctx: Context, hours: number): Date => new Date(ctx.now().getTime() + hours * HOUR_MS);
 const indexOf = (ctx: Context, email: EmailAddress): Buffer =>
   ctx.keys.index('staff email', emailIndex(ctx.keys, email).toString('hex'));
 
@@ -51,13 +54,19 @@ const open = (ctx: Context, row: Record<string, unknown>): Member => {
   const { name, email, language } = JSON.parse(
     ctx.keys.openShared(STAFF_PURPOSE, String(row['id']), row['sealed'] as Buffer),
   );
-  const granted = new Set(row['roles'] as string[]);
+  const granted = new Map(
+    (row['roles'] as { role: Role; from: string | Date }[]).map(({ role, from }) => [role, new Date(from)]),
+  );
   return {
     id: String(row['id']),
     name,
     email,
     language,
     roles: ROLES.filter((role) => granted.has(role)),
+    waiting: ROLES.flatMap((role) => {
+      const from = granted.get(role);
+      return from !== undefined && from > ctx.now() ? [{ role, from }] : [];
+    }),
     joined: row['account_id'] !== null,
     ended: row['ended_at'] !== null,
   };
@@ -68,7 +77,12 @@ const members = (ctx: Context) =>
     .db('staff as s')
     .orderBy('s.created_at')
     .select('s.id', 's.sealed', 's.account_id', 's.ended_at')
-    .select(ctx.db.raw('ARRAY(SELECT r.role FROM staff_roles r WHERE r.staff_id = s.id) AS roles'));
+    .select(
+      ctx.db.raw(
+        `coalesce((SELECT json_agg(json_build_object('role', r.role, 'from', r.acts_from))
+                   FROM staff_roles r WHERE r.staff_id = s.id), '[]') AS roles`,
+      ),
+    );
 
 /** All members of staff, also former ones. */
 export const list = async (ctx: Context): Promise<Member[]> => (await members(ctx)).map((row) => open(ctx, row));
@@ -80,8 +94,8 @@ export const find = async (ctx: Context, email: EmailAddress): Promise<Member | 
 };
 
 /**
- * Who acts, by the account that signed in; undefined if it is no (longer a) member. Called within the transaction of
- * what they do: the row locks make the taking of a role wait for it, or it for the taking of the role.
+ * Who acts, by the account that signed in, with the roles that act now; undefined if it is no (longer a) member. Called
+ * within the transaction of what they do: the row locks make the taking of a role wait for it, or it for the taking.
  */
 export const acting = async (ctx: Context, account: AccountId): Promise<Member | undefined> => {
   const [row] = await ctx
@@ -92,11 +106,18 @@ export const acting = async (ctx: Context, account: AccountId): Promise<Member |
     .forShare()
     .select('staff.id', 'staff.sealed', 'staff.account_id', 'staff.ended_at');
   if (row === undefined) return undefined;
-  const roles = await ctx.db('staff_roles').where({ staff_id: row.id }).forShare().select('role');
-  return open(ctx, { ...row, roles: roles.map(({ role }) => role) });
+  const roles = await ctx.db('staff_roles').where({ staff_id: row.id }).forShare().select('role', 'acts_from as from');
+  const member = open(ctx, { ...row, roles });
+  const waits = new Set(member.waiting.map(({ role }) => role));
+  return { ...member, roles: member.roles.filter((role) => !waits.has(role)) };
 };
 
-const insertMember = async (ctx: Context, wanted: NewMember, invitedBy: string | null): Promise<string> => {
+const insertMember = async (
+  ctx: Context,
+  wanted: NewMember,
+  invitedBy: string | null,
+  actsFrom: Date,
+): Promise<string> => {
   const id = randomUUID();
   const { name, email, language } = wanted;
   await ctx.db('staff').insert({
@@ -112,21 +133,26 @@ const insertMember = async (ctx: Context, wanted: NewMember, invitedBy: string |
     role,
     granted_by: invitedBy,
     granted_at: ctx.now(),
+    acts_from: actsFrom,
   }));
   if (granted.length > 0) await ctx.db('staff_roles').insert(granted);
   return id;
 };
 
-const tellAll = async (ctx: Context, letter: Letter): Promise<number> => {
-  const everybody = (await list(ctx)).filter(({ joined, ended }) => joined && !ended);
+export const tellAll = async (ctx: Context, letter: Letter): Promise<number> => {
+  // Not those of a service: they belong to another house.
+  const everybody = (await list(ctx)).filter(
+    ({ joined, ended, roles }) => joined && !ended && roles.some((role) => role !== 'service'),
+  );
   for (const member of everybody) await notices.enqueue(ctx, { to: member.email, ...letter(member) });
   return everybody.length;
 };
 
-const oneAtATime = (ctx: Context): Promise<unknown> => ctx.db.raw("SELECT pg_advisory_xact_lock(hashtext('staff'))");
+export const oneAtATime = (ctx: Context): Promise<unknown> =>
+  ctx.db.raw("SELECT pg_advisory_xact_lock(hashtext('staff'))");
 
 /** Chiefs who could act: those who have joined, and those whose invitation can still be redeemed. */
-const chiefsLeft = async (ctx: Context, except?: string): Promise<number> => {
+export const chiefsLeft = async (ctx: Context, except?: string): Promise<number> => {
   const { rows } = await ctx.db.raw(
     `SELECT count(*)::integer AS chiefs FROM staff s JOIN staff_roles r ON r.staff_id = s.id AND r.role = 'chief'
      WHERE s.ended_at IS NULL AND s.id IS DISTINCT FROM ?::uuid AND (s.account_id IS NOT NULL OR EXISTS (
@@ -151,7 +177,7 @@ export const bootstrap = (
     // A former chief, or one whose invitation has run out, is not let in again under the old name by this way.
     if (known !== undefined && (known.joined || known.ended || !known.roles.includes('chief')))
       return { outcome: 'email-taken' };
-    const staff = known?.id ?? (await insertMember(tx, { ...wanted, roles: ['chief'] }, null));
+    const staff = known?.id ?? (await insertMember(tx, { ...wanted, roles: ['chief'] }, null, tx.now()));
     const expiresAt = hoursFrom(tx, INVITATION_HOURS);
     const code = await letterCodes.issue(tx, { purpose: 'invitation', staff }, tx.now(), expiresAt);
     const alarmed = await tellAll(tx, alarm);
@@ -159,18 +185,28 @@ export const bootstrap = (
     return { outcome: 'invited', staff, code, expiresAt, again: known !== undefined };
   });
 
-/** Invites a new member; asked again before they have joined, a new code replaces the one before. All are told. */
-export const invite = (ctx: Context, by: string, wanted: NewMember, told: Letter): Promise<Invited> =>
+/**
+ * Invites a new member; asked again before they have joined, a new code replaces the one before. All are told, and the
+ * roles act when the waiting time is over: one chief alone could otherwise invent a clerk and an approver.
+ * @param told the mail, with the moment from which the roles act
+ */
+export const invite = (
+  ctx: Context,
+  by: string,
+  wanted: NewMember,
+  waitHours: number,
+  told: (from: Date) => Letter,
+): Promise<Invited> =>
   inTransaction(ctx, async (tx) => {
     await oneAtATime(tx);
     const known = await find(tx, wanted.email);
     const same = known && [...known.roles].sort().join() === [...wanted.roles].sort().join();
     if (known !== undefined && (known.joined || known.ended || !same)) return { outcome: 'email-taken' };
-    const staff = known?.id ?? (await insertMember(tx, wanted, by));
+    const staff = known?.id ?? (await insertMember(tx, wanted, by, hoursFrom(tx, waitHours)));
     const expiresAt = hoursFrom(tx, INVITATION_HOURS);
     const code = await letterCodes.issue(tx, { purpose: 'invitation', staff }, tx.now(), expiresAt);
     await audit.record(tx, 'staff-invited', { detail: { staff, roles: wanted.roles } });
-    await tellAll(tx, told);
+    await tellAll(tx, told(known?.waiting[0]?.from ?? hoursFrom(tx, waitHours)));
     return { outcome: 'invited', staff, code, expiresAt, again: known !== undefined };
   });
 
@@ -195,54 +231,3 @@ export const join = async (
   await audit.record(ctx, 'staff-joined', { detail: { staff } });
   return account;
 };
-
-export type RoleChange =
-  | { outcome: 'changed' }
-  | { outcome: 'unchanged' }
-  | { outcome: 'unknown' }
-  | { outcome: 'oneself' }
-  | { outcome: 'last-chief' };
-
-/** Gives a role; nobody gives one to themselves (a database constraint). All are told. */
-export const grant = (ctx: Context, by: string, email: EmailAddress, role: Role, told: Letter): Promise<RoleChange> =>
-  inTransaction(ctx, async (tx): Promise<RoleChange> => {
-    await oneAtATime(tx);
-    const member = await find(tx, email);
-    if (member === undefined || member.ended) return { outcome: 'unknown' };
-    if (member.id === by) return { outcome: 'oneself' };
-    const granted = await tx
-      .db('staff_roles')
-      .insert({ staff_id: member.id, role, granted_by: by, granted_at: tx.now() })
-      .onConflict(['staff_id', 'role'])
-      .ignore()
-      .returning('role');
-    if (granted.length === 0) return { outcome: 'unchanged' };
-    await audit.record(tx, 'staff-role-granted', { detail: { staff: member.id, role } });
-    await tellAll(tx, told);
-    return { outcome: 'changed' };
-  });
-
-/** Takes a role, or with none named all of them and the membership; it acts from the next request on. */
-export const revoke = (ctx: Context, email: EmailAddress, role?: Role): Promise<RoleChange> =>
-  inTransaction(ctx, async (tx): Promise<RoleChange> => {
-    await oneAtATime(tx);
-    const member = await find(tx, email);
-    if (member === undefined || member.ended) return { outcome: 'unknown' };
-    const losesChief = member.roles.includes('chief') && (role === undefined || role === 'chief');
-    if (losesChief && (await chiefsLeft(tx, member.id)) === 0) return { outcome: 'last-chief' };
-    if (role !== undefined) {
-      const taken = await tx.db('staff_roles').where({ staff_id: member.id, role }).delete();
-      if (taken === 0) return { outcome: 'unchanged' };
-      await audit.record(tx, 'staff-role-revoked', { detail: { staff: member.id, role } });
-      return { outcome: 'changed' };
-    }
-    await tx.db('staff_roles').where({ staff_id: member.id }).delete();
-    const [row] = await tx.db('staff').where({ id: member.id }).update({ ended_at: tx.now() }).returning('account_id');
-    await letterCodes.withdraw(tx, { staff_id: member.id });
-    if (row?.account_id) {
-      await tx.db('accounts').where({ id: row.account_id }).update({ status: 'closed' });
-      await sessions.endAll(tx, row.account_id, []);
-    }
-    await audit.record(tx, 'staff-ended', { detail: { staff: member.id } });
-    return { outcome: 'changed' };
-  });

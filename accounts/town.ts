@@ -23,6 +23,8 @@ export type Town = {
     readonly feedback: string;
     readonly ombuds: string;
   };
+  /** Hours until a role that a chief has given acts, in which everybody on the staff can object. */
+  readonly staffWaitHours?: number;
   /** Hours between opening a recovery and the first moment of its code, by what the clerk has seen. */
   readonly recoveryWaitHours?: { readonly eid: number; readonly card: number; readonly other: number };
   readonly organisations: readonly Organisation[];

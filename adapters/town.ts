@@ -11,10 +11,14 @@ export type { TownFault } from './town-source.ts';
 /** A town with its services, or everything that is wrong with their files. */
 export type LoadedTown = { town: Town; registrations: Registration[] } | { faults: TownFault[] };
 
-type TownFile = Omit<Town, 'municipalityKey' | 'sharedNetworks' | 'localWords' | 'recoveryWaitHours'> & {
+type TownFile = Omit<
+  Town,
+  'municipalityKey' | 'sharedNetworks' | 'localWords' | 'recoveryWaitHours' | 'staffWaitHours'
+> & {
   municipality_key: string;
   shared_networks?: string[];
   local_words?: string[];
+  staff_wait_hours?: number;
   recovery_wait_hours?: NonNullable<Town['recoveryWaitHours']>;
 };
 type ServiceFile = {
@@ -145,12 +149,14 @@ const serviceFiles = (townFile: string): string[] => {
 const readTown = (source: TownSource, validate: ValidateFunction): Town | undefined => {
   const value = source.value();
   if (source.faults.length > 0 || !checkSchema(source, validate, value)) return undefined;
-  const { municipality_key, shared_networks, local_words, recovery_wait_hours, ...rest } = value as TownFile;
+  const { municipality_key, shared_networks, local_words, recovery_wait_hours, staff_wait_hours, ...rest } =
+    value as TownFile;
   const town: Town = {
     ...rest,
     municipalityKey: municipality_key,
     ...(shared_networks !== undefined && { sharedNetworks: shared_networks }),
     ...(local_words !== undefined && { localWords: local_words }),
+    ...(staff_wait_hours !== undefined && { staffWaitHours: staff_wait_hours }),
     ...(recovery_wait_hours !== undefined && { recoveryWaitHours: recovery_wait_hours }),
   };
   checkTown(source, town);

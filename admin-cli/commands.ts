@@ -10,6 +10,7 @@ import { auditSearch } from './commands/audit-search.ts';
 import { auditVerify } from './commands/audit-verify.ts';
 import { clientAdd } from './commands/client-add.ts';
 import { clientApply } from './commands/client-apply.ts';
+import { clientApprove } from './commands/client-approve.ts';
 import { clientCheck } from './commands/client-check.ts';
 import { clientDiagnose } from './commands/client-diagnose.ts';
 import { clientList } from './commands/client-list.ts';
@@ -33,9 +34,11 @@ import { recoveryOpen } from './commands/recovery-open.ts';
 import { recoveryReject } from './commands/recovery-reject.ts';
 import { recoveryShow } from './commands/recovery-show.ts';
 import { staffBootstrap } from './commands/staff-bootstrap.ts';
+import { staffConfirm } from './commands/staff-confirm.ts';
 import { staffGrant } from './commands/staff-grant.ts';
 import { staffInvite } from './commands/staff-invite.ts';
 import { staffList } from './commands/staff-list.ts';
+import { staffObject } from './commands/staff-object.ts';
 import { staffRevoke } from './commands/staff-revoke.ts';
 
 /** Every command, in the order of the help. */
@@ -58,6 +61,8 @@ export const COMMANDS: readonly Command[] = [
   staffBootstrap,
   staffInvite,
   staffGrant,
+  staffConfirm,
+  staffObject,
   staffRevoke,
   staffList,
   clientAdd,
@@ -65,6 +70,7 @@ export const COMMANDS: readonly Command[] = [
   clientDiagnose,
   clientPlan,
   clientApply,
+  clientApprove,
   clientList,
   clientShow,
   clientRotateSecret,

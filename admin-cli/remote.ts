@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { DELIVERIES } from '../accounts/terms.ts';
 import type { Cli } from './cli.ts';
 import { type Args, type Command, EXIT, Refusal } from './command.ts';
+import { when } from './moments.ts';
 import { call } from './session.ts';
 
 type Result = Readonly<Record<string, unknown>>;
@@ -64,16 +65,6 @@ const saveLetter = (cli: Cli, result: Result, args: Args): { letter?: string } =
   throw new Refusal(EXIT.refused, cli.t.fileExists('brief.pdf'));
 };
 
-/** A point in time as people read it. */
-export const when = (cli: Cli, value: unknown): string =>
-  typeof value === 'string'
-    ? new Intl.DateTimeFormat(cli.language === 'en' ? 'en-GB' : 'de-DE', {
-        dateStyle: 'medium',
-        timeStyle: 'short',
-        timeZone: 'Europe/Berlin',
-      }).format(new Date(value))
-    : '';
-
 /** The state of something, in the person's words. */
 export const stateOf = (cli: Cli, value: unknown): string => cli.t.status[String(value)] ?? String(value ?? '');
 
@@ -116,6 +107,13 @@ export const withAccount = (args: Args): Record<string, unknown> => {
   if (who === undefined) return fieldsOf(args);
   const field = who.includes('@') ? 'email' : PSEUDONYM.test(who) ? 'pseudonym' : 'kennung';
   return { ...fieldsOf(args), [field]: who };
+};
+
+/** A member's roles; those that do not act yet with the moment from which they do. */
+export const rolesOf = (cli: Cli, member: Readonly<Record<string, unknown>>): string => {
+  const waiting = (member['waiting'] ?? []) as { role: string; from: string }[];
+  const roles = (member['roles'] as string[]).filter((role) => !waiting.some((one) => one.role === role));
+  return [...roles, ...waiting.map(({ role, from }) => cli.t.roleFrom(role, when(cli, from)))].join(', ');
 };
 
 /** Where a letter is written to. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as oidc from 'openid-client';
 import type { Cli } from './cli.ts';
 import { EXIT, Refusal } from './command.ts';
+import { when } from './moments.ts';
 
 /** What is kept between commands: tokens that are of no use without the key beside them. */
 type Kept = {
@@ -161,7 +162,7 @@ const read2xx = async (cli: Cli, verb: string, answer: Response): Promise<Record
     case 401:
       throw new Refusal(EXIT.signIn, cli.t.noSession);
     case 403:
-      throw new Refusal(EXIT.notPermitted, body['error'] === 'no_staff' ? cli.t.noStaff : cli.t.notPermitted(verb));
+      throw new Refusal(EXIT.notPermitted, notPermitted(cli, verb, body));
     case 409:
       throw refused(cli, body);
     case 429:
@@ -170,6 +171,11 @@ const read2xx = async (cli: Cli, verb: string, answer: Response): Promise<Record
     default:
       throw new Refusal(EXIT.unavailable, cli.t.unexpected(answer.status));
   }
+};
+
+const notPermitted = (cli: Cli, verb: string, { error, from }: Record<string, unknown>): string => {
+  if (error === 'no_staff') return cli.t.noStaff;
+  return typeof from === 'string' ? cli.t.notYet(verb, when(cli, from)) : cli.t.notPermitted(verb);
 };
 
 const refused = (cli: Cli, { reason, error: _, ...detail }: Record<string, unknown>): Refusal => {

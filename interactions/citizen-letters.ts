@@ -1,5 +1,4 @@
 import type { CitizenLetters } from '../accounts/recoveries.ts';
-import type { Member } from '../accounts/staff.ts';
 import type { Town } from '../accounts/town.ts';
 import { inLanguage, type Language } from './language.ts';
 import { dayAndTime, type LetterTexts, letterTextsIn } from './texts/letters.ts';
@@ -8,7 +7,7 @@ const officeOf = (town: Town, language: string): string =>
   `${inLanguage(town.office.name, language as Language)}, ${town.office.address}, ${town.contact.phone}`;
 
 /** A mail's frame: greeting, text, who writes. */
-const framed = (t: LetterTexts, town: Town, language: string, text: string): string =>
+export const framed = (t: LetterTexts, town: Town, language: string, text: string): string =>
   `${t.mail.greeting}\n\n${text}\n\n${t.mail.closing(inLanguage(town.name, language as Language))}\n`;
 
 /** The mails that tell a citizen of a recovery. Links follow the configured issuer, whatever host was asked for. */
@@ -36,30 +35,3 @@ export const citizenLetters = (town: Town, issuer: URL): CitizenLetters => {
     },
   };
 };
-
-type StaffLetter = (member: Pick<Member, 'name' | 'language'>) => { subject: string; text: string };
-
-/** The mails that tell the members of staff of changes among them. */
-export const staffLetters = (town: Town) => ({
-  alarm:
-    (name: string): StaffLetter =>
-    ({ language }) => {
-      const t = letterTextsIn(language);
-      return { subject: t.mail.alarmSubject, text: framed(t, town, language, t.mail.alarm(name)) };
-    },
-  invited:
-    (name: string, roles: readonly string[]): StaffLetter =>
-    ({ language }) => {
-      const t = letterTextsIn(language);
-      return {
-        subject: t.mail.invitedSubject,
-        text: framed(t, town, language, t.mail.invited(name, roles.join(', '))),
-      };
-    },
-  granted:
-    (name: string, role: string): StaffLetter =>
-    ({ language }) => {
-      const t = letterTextsIn(language);
-      return { subject: t.mail.grantedSubject, text: framed(t, town, language, t.mail.granted(name, role)) };
-    },
-});

@@ -12,6 +12,7 @@ import type { BreachedList } from '../accounts/password-rules.ts';
 import type { PasswordHashing } from '../accounts/passwords.ts';
 import { WAIT_HOURS } from '../accounts/recoveries.ts';
 import { enforceRetention } from '../accounts/retention.ts';
+import { STAFF_WAIT_HOURS } from '../accounts/staff.ts';
 import type { Town } from '../accounts/town.ts';
 import type { CheckpointTarget } from '../adapters/checkpoints.ts';
 import { createRedisLimits } from '../adapters/limits-redis.ts';
@@ -281,6 +282,9 @@ export async function createApp(deps: AppDeps): Promise<App> {
       tryMail: () => deps.mailer.check(),
       noteFailures: () => failures.flush(context()),
       localhost: deps.sandbox !== undefined,
+      twoForServices: deps.sandbox === undefined,
+      // Nobody waits in a sandbox, where nothing is real.
+      staffWaitHours: deps.sandbox === undefined ? (town.staffWaitHours ?? STAFF_WAIT_HOURS) : 0,
     }),
   );
   koa.use(pages);

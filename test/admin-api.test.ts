@@ -3,6 +3,7 @@ import * as accounts from '../accounts/accounts.ts';
 import * as chain from '../accounts/audit-chain.ts';
 import type { AccountId } from '../accounts/ids.ts';
 import * as staff from '../accounts/staff.ts';
+import * as staffRoles from '../accounts/staff-roles.ts';
 import { ROLES, type Role } from '../accounts/terms.ts';
 import { VERBS } from '../provider/admin-api/api.ts';
 import { AdminClient } from './harness/admin-client.ts';
@@ -59,6 +60,8 @@ const ALLOWED: Record<string, readonly Role[]> = {
   'staff list': ['auditor', 'chief'],
   'staff invite': ['chief'],
   'staff grant': ['chief'],
+  'staff confirm': ['chief'],
+  'staff object': ['clerk', 'approver', 'operator', 'auditor', 'chief'],
   'staff revoke': ['chief'],
   'recovery open': ['clerk'],
   'recovery approve': ['approver'],
@@ -76,6 +79,7 @@ const ALLOWED: Record<string, readonly Role[]> = {
   'client show': ['operator', 'auditor'],
   'client plan': ['operator'],
   'client apply': ['operator'],
+  'client approve': ['operator'],
   'client rotate-secret': ['operator'],
   'client diagnose': ['operator', 'service'],
   'keys list': ['operator', 'auditor'],
@@ -93,6 +97,8 @@ const ALLOWED: Record<string, readonly Role[]> = {
 const INPUT: Record<string, Record<string, unknown>> = {
   'staff invite': { name: 'N', email: 'neu@stadt.example', roles: ['clerk'] },
   'staff grant': { email: 'niemand@stadt.example', role: 'clerk' },
+  'staff confirm': { email: 'niemand@stadt.example' },
+  'staff object': { email: 'niemand@stadt.example' },
   'staff revoke': { email: 'niemand@stadt.example' },
   'recovery open': { kennung: 'XX', evidence: 'passport', reason: 'other', ticket: 'T' },
   'recovery approve': { number: 'R-0000-0000' },
@@ -108,6 +114,7 @@ const INPUT: Record<string, Record<string, unknown>> = {
   'client show': { client: 'nobody' },
   'client plan': { files: [] },
   'client apply': { files: [] },
+  'client approve': { number: 'D-0000-0000' },
   'client rotate-secret': { client: 'nobody' },
   'client diagnose': { client: 'nobody' },
   'keys revoke': { kid: 'none' },
@@ -133,7 +140,7 @@ test.serial('every verb is in the table, and every verb × role is answered as t
 
 test.serial('nobody without a role, without staff, or with a citizen’s account gets in', async (t) => {
   const nobody = await hire(['clerk']);
-  await staff.revoke(town.context(), emailOf(nobody.member.email), 'clerk');
+  await staffRoles.revoke(town.context(), emailOf(nobody.member.email), silent, 'clerk');
   t.is((await nobody.client.call('me show')).status, 403);
   const stranger = await AdminClient.of(town, (await citizen()).id);
   for (const verb of Object.keys(ALLOWED)) {
@@ -245,7 +252,7 @@ test.serial('a role that is taken between plan and commit is missing at the comm
   const { member, client } = await hire(['clerk', 'auditor']);
   const { id, kennung } = await citizen();
   t.is((await client.call('recovery open', openInput(kennung))).status, 200);
-  await staff.revoke(town.context(), emailOf(member.email), 'clerk');
+  await staffRoles.revoke(town.context(), emailOf(member.email), silent, 'clerk');
   const before = Date.now();
   t.is((await client.call('recovery open', { ...openInput(kennung), commit: true })).status, 403);
   t.true(Date.now() - before < 1000);
@@ -259,7 +266,7 @@ test.serial('taking a role races with using it: done with it, or refused', async
     const { id, kennung } = await citizen();
     const [answer] = await Promise.all([
       client.call('recovery open', { ...openInput(kennung), commit: true }),
-      staff.revoke(town.context(), emailOf(member.email), 'clerk'),
+      staffRoles.revoke(town.context(), emailOf(member.email), silent, 'clerk'),
     ]);
     const made = (await town.context().db('recoveries').where({ account_id: id })).length;
     t.is(made, answer.status === 200 ? 1 : 0, String(answer.status));

@@ -1,5 +1,6 @@
 import { EVIDENCE } from '../../accounts/terms.ts';
-import { DELIVERY, OUTPUT, remote, TICKET, when, word } from '../remote.ts';
+import { when } from '../moments.ts';
+import { DELIVERY, OUTPUT, remote, TICKET, word } from '../remote.ts';
 export const accountCreate = remote({
   name: 'account create',
   text: {

@@ -1,3 +1,4 @@
+import { when } from '../moments.ts';
 import { remote, word } from '../remote.ts';
 export const clientList = remote({
   name: 'client list',
@@ -17,5 +18,10 @@ export const clientList = remote({
         word(one['name']),
       ]),
     );
+    const proposal = result['proposal'] as Record<string, unknown> | undefined;
+    if (proposal !== undefined)
+      cli.say(
+        cli.t.clientWaits(word(proposal['number']), word(proposal['proposedBy']), when(cli, proposal['proposedAt'])),
+      );
   },
 });

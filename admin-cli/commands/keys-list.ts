@@ -1,4 +1,5 @@
-import { remote, stateOf, when, word } from '../remote.ts';
+import { when } from '../moments.ts';
+import { remote, stateOf, word } from '../remote.ts';
 export const keysList = remote({
   name: 'keys list',
   text: { de: 'zeigt die Signaturschlüssel', en: 'shows the signing keys' },

@@ -1,4 +1,4 @@
-import { remote, word } from '../remote.ts';
+import { remote, rolesOf, word } from '../remote.ts';
 export const meShow = remote({
   name: 'me show',
   text: { de: 'zeigt, als wer Sie angemeldet sind', en: 'shows as whom you are signed in' },
@@ -10,7 +10,7 @@ export const meShow = remote({
     cli.facts([
       [w.name, word(result['name'])],
       [w.email, word(result['email'])],
-      [w.roles, (result['roles'] as string[]).join(', ')],
+      [w.roles, rolesOf(cli, result)],
     ]);
   },
 });

@@ -1,4 +1,5 @@
-import { remote, when, word } from '../remote.ts';
+import { when } from '../moments.ts';
+import { remote, word } from '../remote.ts';
 export const noticesList = remote({
   name: 'notices list',
   text: {

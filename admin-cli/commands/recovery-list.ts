@@ -1,4 +1,5 @@
-import { remote, stateOf, when, word } from '../remote.ts';
+import { when } from '../moments.ts';
+import { remote, stateOf, word } from '../remote.ts';
 export const recoveryList = remote({
   name: 'recovery list',
   text: { de: 'zeigt die laufenden Vorgänge', en: 'shows the cases under way' },

@@ -1,6 +1,7 @@
 import { ROLES } from '../../accounts/terms.ts';
 import { EXIT, Refusal } from '../command.ts';
-import { OUTPUT, remote, when } from '../remote.ts';
+import { when } from '../moments.ts';
+import { OUTPUT, remote } from '../remote.ts';
 export const staffInvite = remote({
   name: 'staff invite',
   text: {

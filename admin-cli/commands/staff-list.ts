@@ -1,4 +1,4 @@
-import { remote, stateOf, word } from '../remote.ts';
+import { remote, rolesOf, stateOf, word } from '../remote.ts';
 export const staffList = remote({
   name: 'staff list',
   text: { de: 'zeigt alle Mitglieder der Verwaltung', en: 'shows all members of staff' },
@@ -13,7 +13,7 @@ export const staffList = remote({
         word(member['name']),
         word(member['email']),
         stateOf(cli, member['state']),
-        (member['roles'] as string[]).join(', '),
+        rolesOf(cli, member),
       ]),
     );
   },

@@ -25,6 +25,8 @@ export const de = {
   noSession: 'Bitte melden Sie sich an: schluessel login',
   loginFailed: (why: string) => `Die Anmeldung ist nicht gelungen: ${why}`,
   notPermitted: (verb: string) => `Ihre Rollen erlauben „${verb}“ nicht.`,
+  notYet: (verb: string, from: string) =>
+    `„${verb}“ dürfen Sie erst ab ${from}: So lange können die anderen einer neuen Rolle widersprechen.`,
   noStaff: 'Sie gehören nicht (mehr) zur Verwaltung.',
   unreachable: (server: string) =>
     `${server} ist nicht erreichbar. War der Befehl mit --commit, wiederholen Sie ihn genauso: Nichts geschieht doppelt.`,
@@ -46,6 +48,11 @@ export const de = {
     'email-taken': 'Diese E-Mail-Adresse ist schon vergeben.',
     'address-incomplete': 'Die Anschrift ist unvollständig.',
     oneself: 'Niemand gibt sich selbst eine Rolle.',
+    'own-grant': 'Diese Rollen haben Sie selbst vergeben. Eine zweite Leitung muss sie bestätigen.',
+    'not-waiting': 'Hier wartet keine Rolle: Sie gelten schon. Entziehen: schluessel staff revoke',
+    'own-proposal': 'Das haben Sie selbst vorgeschlagen. Eine zweite Person muss zustimmen.',
+    outdated:
+      'Seit dem Vorschlag ist anderes in Kraft getreten. Bitte neu vorschlagen: schluessel client apply --commit',
     'last-chief': 'Das ist die letzte Leitung. Ernennen Sie erst eine andere.',
     'files-faulty': 'In den Dateien sind Fehler:',
   } as Readonly<Record<string, string>>,
@@ -71,6 +78,8 @@ export const de = {
     gone: 'beendet',
     add: 'neu',
     change: 'geändert',
+    applied: 'in Kraft',
+    replaced: 'durch einen neueren ersetzt',
     remove: 'entfernt',
   } as Readonly<Record<string, string>>,
   words: {
@@ -126,6 +135,11 @@ export const de = {
   tellHim: 'Kein Weg, den Bürger zu benachrichtigen: Sagen Sie es ihm jetzt am Schalter.',
   nextApprove: (number: string) =>
     `Als Nächstes, von einer zweiten Person: schluessel recovery approve ${number} --commit`,
+  nextClientApprove: (number: string) =>
+    `Als Nächstes, von einer zweiten Person: schluessel client approve ${number} --commit`,
+  clientWaits: (number: string, by: string, at: string) =>
+    `Ein Vorschlag wartet auf eine zweite Person: ${number}, von ${by}, ${at}. Ansehen: schluessel client approve ${number}`,
+  roleFrom: (role: string, from: string) => `${role} (ab ${from})`,
   letterAt: (file: string) => `Brief: ${file} (enthält den Code; nach dem Druck löschen)`,
   renewed: 'Ein neuer Code; der Brief davor gilt nicht mehr.',
   fileExists: (file: string) => `${file} gibt es schon. Nennen Sie mit --output einen anderen Namen.`,

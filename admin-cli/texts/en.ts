@@ -27,6 +27,7 @@ export const en: CliTexts = {
   noSession: 'Please sign in: schluessel login',
   loginFailed: (why) => `The sign-in did not succeed: ${why}`,
   notPermitted: (verb) => `Your roles do not permit “${verb}”.`,
+  notYet: (verb, from) => `“${verb}” is open to you from ${from} on: until then others can object to a new role.`,
   noStaff: 'You are not (or no longer) a member of staff.',
   unreachable: (server) =>
     `${server} cannot be reached. If the command had --commit, repeat it just so: nothing happens twice.`,
@@ -48,6 +49,10 @@ export const en: CliTexts = {
     'email-taken': 'This e-mail address is taken.',
     'address-incomplete': 'The address is incomplete.',
     oneself: 'Nobody gives themselves a role.',
+    'own-grant': 'You have given these roles yourself. A second chief must confirm them.',
+    'not-waiting': 'No role waits here: they act already. To take them: schluessel staff revoke',
+    'own-proposal': 'You have proposed this yourself. A second person must agree.',
+    outdated: 'Something else has come in force since. Please propose anew: schluessel client apply --commit',
     'last-chief': 'This is the last chief. Appoint another one first.',
     'files-faulty': 'There are faults in the files:',
   },
@@ -73,6 +78,8 @@ export const en: CliTexts = {
     gone: 'gone',
     add: 'new',
     change: 'changed',
+    applied: 'in force',
+    replaced: 'replaced by a newer one',
     remove: 'removed',
   },
   words: {
@@ -127,6 +134,10 @@ export const en: CliTexts = {
   toldByPost: 'The citizen has no e-mail address and gets a letter.',
   tellHim: 'There is no way to notify the citizen: tell them now, at the counter.',
   nextApprove: (number) => `Next, by a second person: schluessel recovery approve ${number} --commit`,
+  nextClientApprove: (number) => `Next, by a second person: schluessel client approve ${number} --commit`,
+  clientWaits: (number, by, at) =>
+    `A proposal waits for a second person: ${number}, by ${by}, ${at}. To look at it: schluessel client approve ${number}`,
+  roleFrom: (role, from) => `${role} (from ${from})`,
   letterAt: (file) => `Letter: ${file} (it holds the code; delete it once printed)`,
   renewed: 'A new code; the letter before is no longer valid.',
   fileExists: (file) => `${file} exists already. Name another file with --output.`,

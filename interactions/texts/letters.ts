@@ -79,6 +79,16 @@ const de = {
     invited: (name: string, roles: string) => `${name} wurde in die Verwaltung eingeladen, mit den Rollen: ${roles}.`,
     grantedSubject: 'Neue Rolle in der Verwaltung',
     granted: (name: string, role: string) => `${name} hat eine neue Rolle bekommen: ${role}.`,
+    confirmed: (name: string) =>
+      `eine zweite Leitung hat ${name} bestätigt. Die neuen Rollen gelten ab sofort. Kennen Sie diese Person nicht, melden Sie es sofort Ihrer Informationssicherheit.`,
+    objection: (from: string, command: string) =>
+      `Das gilt ab ${from}. Kennen Sie diese Person nicht? Dann melden Sie es sofort Ihrer Informationssicherheit und legen Sie Einspruch ein:\n${command}`,
+    objectedSubject: 'Einspruch gegen eine neue Rolle in der Verwaltung',
+    objected: (name: string) =>
+      `jemand aus der Verwaltung hat Einspruch gegen die neuen Rollen von ${name} eingelegt. Sie sind entzogen. Bitte klären Sie das miteinander.`,
+    revokedSubject: 'Rolle in der Verwaltung beendet',
+    revoked: (name: string, role: string | undefined) =>
+      role === undefined ? `${name} gehört nicht mehr zur Verwaltung.` : `${name} hat diese Rolle nicht mehr: ${role}.`,
   },
   letter: {
     subject: {
@@ -189,6 +199,16 @@ const en: LetterTexts = {
     invited: (name, roles) => `${name} was invited to the administration, with the roles: ${roles}.`,
     grantedSubject: 'A new role in the administration',
     granted: (name, role) => `${name} was given a new role: ${role}.`,
+    confirmed: (name) =>
+      `a second chief has vouched for ${name}. The new roles act from now on. If you do not know this person, tell your information security at once.`,
+    objection: (from, command) =>
+      `This acts from ${from} on. If you do not know this person, tell your information security at once and object:\n${command}`,
+    objectedSubject: 'Objection to a new role in the administration',
+    objected: (name) =>
+      `a member of staff has objected to the new roles of ${name}. They are withdrawn. Please sort this out together.`,
+    revokedSubject: 'A role in the administration has ended',
+    revoked: (name, role) =>
+      role === undefined ? `${name} is no longer a member of staff.` : `${name} no longer has this role: ${role}.`,
   },
   letter: {
     subject: {

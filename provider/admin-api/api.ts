@@ -9,6 +9,7 @@ import { isPermitted, type VerbName } from './permissions.ts';
 import type { AdminDeps, Answer, Verb } from './verb.ts';
 import { accountVerbs } from './verbs/account.ts';
 import { auditVerbs } from './verbs/audit.ts';
+import { clientVerbs } from './verbs/client.ts';
 import { operationVerbs } from './verbs/operation.ts';
 import { recoveryVerbs } from './verbs/recovery.ts';
 import { serviceVerbs } from './verbs/service.ts';
@@ -20,6 +21,7 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
   ...recoveryVerbs,
   ...accountVerbs,
   ...auditVerbs,
+  ...clientVerbs,
   ...operationVerbs,
   ...serviceVerbs,
 };
@@ -31,7 +33,8 @@ const BODY_LIMIT_BYTES = 32 * 1024 * 1024;
 type Handled =
   | { outcome: 'answer'; answer: Answer; committed: boolean }
   | { outcome: 'no-staff' }
-  | { outcome: 'not-permitted' };
+  /** `from`: when a role that permits it will act. */
+  | { outcome: 'not-permitted'; from?: Date };
 
 /** Carries the answer of a dry run out of the transaction that it rolls back. */
 class RolledBack {
@@ -75,7 +78,9 @@ const handle = async (
   const permitted = async (tx: Context): Promise<staff.Member | Handled> => {
     const by = await staff.acting(tx, account);
     if (by === undefined) return { outcome: 'no-staff' };
-    return isPermitted(name, by.roles) ? by : { outcome: 'not-permitted' };
+    if (isPermitted(name, by.roles)) return by;
+    const waiting = by.waiting.filter(({ role }) => isPermitted(name, [role])).map(({ from }) => from.getTime());
+    return { outcome: 'not-permitted', ...(waiting.length > 0 && { from: new Date(Math.min(...waiting)) }) };
   };
   const run = async (ctx: Context, by: staff.Member): Promise<Answer> => {
     const acting = { ...ctx, actor: { kind: 'staff', staff: by.id } } as const;
@@ -150,7 +155,10 @@ export const createAdminApi =
     const request = { input: parsed.input, commit };
     const handled = await available(() => handleAgain(() => handle(deps, access.account, verb, request)));
     if (handled.outcome === 'no-staff') return send(ctx, 403, { error: 'no_staff' });
-    if (handled.outcome === 'not-permitted') return send(ctx, 403, { error: 'not_permitted', verb: verb.name });
+    if (handled.outcome === 'not-permitted') {
+      const { from } = handled;
+      return send(ctx, 403, { error: 'not_permitted', verb: verb.name, ...(from !== undefined && { from }) });
+    }
     const { answer, committed } = handled;
     // What an administrator has changed is beyond the database's reach before they hear of it.
     if (committed) await deps.keeper.acknowledge();

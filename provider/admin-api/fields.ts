@@ -12,6 +12,8 @@ export const delivery = oneOf(DELIVERIES);
 export const language = oneOf(['de', 'en', 'tr', 'ru', 'uk', 'ar', 'pl'] as const);
 export const recoveryNumber = parsed((value) => (typeof value === 'string' ? parseNumber('R', value) : undefined));
 
+export const proposalNumber = parsed((value) => (typeof value === 'string' ? parseNumber('D', value) : undefined));
+
 /** How an account is named: exactly one of the three. */
 export const accountFields = {
   kennung: optional(text(40)),

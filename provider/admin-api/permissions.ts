@@ -6,6 +6,8 @@ export const PERMISSIONS = {
   'staff list': ['chief', 'auditor'],
   'staff invite': ['chief'],
   'staff grant': ['chief'],
+  'staff confirm': ['chief'],
+  'staff object': ['clerk', 'approver', 'operator', 'auditor', 'chief'],
   'staff revoke': ['chief'],
   'recovery open': ['clerk'],
   'recovery approve': ['approver'],
@@ -23,6 +25,7 @@ export const PERMISSIONS = {
   'client show': ['operator', 'auditor'],
   'client plan': ['operator'],
   'client apply': ['operator'],
+  'client approve': ['operator'],
   'client rotate-secret': ['operator'],
   // `service`: the people of a connected service, for that one alone (verbs/service.ts).
   'client diagnose': ['operator', 'service'],

@@ -22,6 +22,10 @@ export type AdminDeps = {
   readonly tryMail: () => Promise<void>;
   /** Writes what this process has noted of services' failures, so that a look right after one finds it. */
   readonly noteFailures: () => Promise<void>;
+  /** A change of the services takes a second person: everywhere but in the sandbox. */
+  readonly twoForServices: boolean;
+  /** Hours until a new role acts. */
+  readonly staffWaitHours: number;
   /** Addresses of services on this machine are acceptable: in the sandbox. */
   readonly localhost: boolean;
 };

@@ -46,7 +46,7 @@ export const joinWith = async (ctx: Context, code: string, town = { id: 'gueters
 export const makeMember = async (
   ctx: Context,
   roles: readonly Role[],
-  options: { by?: string; citizen?: AccountId; email?: string } = {},
+  options: { by?: string; citizen?: AccountId; email?: string; waitHours?: number } = {},
 ): Promise<TestMember> => {
   count += 1;
   const wanted = {
@@ -58,7 +58,7 @@ export const makeMember = async (
   const invited =
     options.by === undefined
       ? await staff.bootstrap(ctx, wanted, () => silent())
-      : await staff.invite(ctx, options.by, { ...wanted, roles }, () => silent());
+      : await staff.invite(ctx, options.by, { ...wanted, roles }, options.waitHours ?? 0, () => silent);
   if (invited.outcome !== 'invited') throw new Error(invited.outcome);
   const account = await joinWith(ctx, invited.code.reveal());
   return { id: invited.staff, account, email: wanted.email, name: wanted.name };

@@ -107,6 +107,8 @@ type Options = {
   /** Where it listens for notifications instead of at the database itself. */
   readonly listenAt?: (databaseUrl: string) => Promise<string>;
   readonly now?: () => Date;
+  /** As in production, without what the sandbox permits; no logout tokens reach the services then. */
+  readonly production?: boolean;
   readonly town?: Town;
   /** Further services, for which there is no server. */
   readonly registrations?: readonly Registration[];
@@ -208,7 +210,9 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     sources,
     ...(redis && { redis }),
     // The services are on loopback, where only the sandbox may send logout tokens.
-    sandbox: { inboxUrl: `${issuer}/postfach`, testSuites: options.testSuites === true },
+    ...(options.production !== true && {
+      sandbox: { inboxUrl: `${issuer}/postfach`, testSuites: options.testSuites === true },
+    }),
     ...(options.metrics && { metrics: options.metrics }),
   });
   opened.defer(() => app.close());

@@ -1,0 +1,17 @@
+import { remote } from '../remote.ts';
+export const staffConfirm = remote({
+  name: 'staff confirm',
+  text: {
+    de: 'bestätigt als zweite Leitung eine neue Person: Ihre Rollen gelten sofort',
+    en: 'vouches for a new member, as a second chief: their roles act at once',
+  },
+  options: {},
+  positional: {
+    name: 'E-MAIL',
+    text: { de: 'dienstliche E-Mail-Adresse', en: 'office e-mail address' },
+    required: true,
+  },
+  changes: true,
+  examples: ['staff confirm anna.amt@stadt.example --commit'],
+  input: ({ words }) => ({ email: words[0] }),
+});
