@@ -1,6 +1,7 @@
 import { describe } from '../../accounts/client-failure-texts.ts';
 import type { Cause, Facts } from '../../accounts/client-failures.ts';
-import { remote, when } from '../remote.ts';
+import { when } from '../moments.ts';
+import { remote } from '../remote.ts';
 import { DIAGNOSIS_TEXTS } from '../texts/diagnosis.ts';
 
 type Seen = {
