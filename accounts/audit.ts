@@ -46,6 +46,8 @@ export type AuditEvent = keyof AuditDetails;
 /** What is about the operation or the staff and never about a citizen's account; all else the citizen sees. */
 type OperationEvent =
   | 'registrations-applied'
+  | 'services-proposed'
+  | 'services-approved'
   | 'client-secret-added'
   | 'backup-restored'
   | 'signing-key-created'
