@@ -146,23 +146,28 @@ const MAX_TRIES = 8;
 
 export const atStart: Progress = { path: 'sign-in' };
 
+/** A progress as it was read; no version for an interaction that has none yet. */
+export type ReadProgress = { readonly value: Progress; readonly version?: number };
+
 /** The progress of an interaction; the start for one that has none yet. */
-export const read = async (store: FleetingStore, uid: string): Promise<Progress> =>
-  (await store.get<Progress>(KIND, uid))?.value ?? atStart;
+export const read = async (store: FleetingStore, uid: string): Promise<ReadProgress> =>
+  (await store.get<Progress>(KIND, uid)) ?? { value: atStart };
 
 /**
  * Applies a change to the newest progress, again if another request was faster. `change` is pure and may be called more
  * than once; it returns undefined if the change no longer fits, and then nothing is written. Whether it was written.
+ * @param known what this request has read: if nothing has changed since, it need not be read again
  */
 export const change = async (
   store: FleetingStore,
   uid: string,
   ttlSeconds: number,
   apply: (progress: Progress) => Progress | undefined,
+  known?: ReadProgress,
 ): Promise<boolean> => {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    const found = await store.get<Progress>(KIND, uid);
-    if (found === undefined) {
+    const found = tries === 0 && known?.version !== undefined ? known : await read(store, uid);
+    if (found.version === undefined) {
       await store.put(KIND, uid, atStart, ttlSeconds);
       continue;
     }

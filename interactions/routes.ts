@@ -76,10 +76,11 @@ const toPage = (ctx: Koa.Context, uid: string): void => {
 /** Keeps what a form changed. What it left for the next page replaces what the form before it left. */
 const keep = async (visit: Visit, outcome: Extract<Outcome, { go: 'on' }>): Promise<void> => {
   const { apply = (progress) => progress, flash } = outcome;
-  await progresses.change(visit.deps.fleeting, visit.uid, secondsLeft(visit), (progress) => {
+  const renewed = (progress: progresses.Progress): progresses.Progress => {
     const { flash: _, ...next } = apply(progress) ?? progress;
     return flash === undefined ? next : { ...next, flash: { step: visit.step, ...flash } };
-  });
+  };
+  await progresses.change(visit.deps.fleeting, visit.uid, secondsLeft(visit), renewed, visit.read);
 };
 
 const follow = async (visit: Visit, outcome: Outcome): Promise<void> => {

@@ -1,5 +1,6 @@
 import type Koa from 'koa';
 import { errors } from 'oidc-provider';
+import { readAccountRow } from '../accounts/account-row.ts';
 import * as accounts from '../accounts/accounts.ts';
 import * as assurance from '../accounts/assurance.ts';
 import * as claims from '../accounts/claims.ts';
@@ -39,6 +40,8 @@ export type Visit = {
   readonly shell: Shell;
   readonly t: Texts;
   readonly progress: Progress;
+  /** The same as it was read, for the change that a form makes. */
+  readonly read: progresses.ReadProgress;
   readonly account: accounts.Account | undefined;
   /** What the sign-in rests on: shown here, and before in the running session where that counts. */
   readonly proofs: readonly assurance.Proof[];
@@ -213,14 +216,17 @@ const loadNeeds = async (
       values: {},
       needs: { account: undefined, proof, recoveryTotp, offerPasskey, needsEmail, missing: [], consentDue: false },
     };
+  const row = asked.length === 0 ? null : await readAccountRow(domain, account.id);
   const values =
-    requested.length === 0 ? {} : await claims.released(domain, account.id, registration, requested, deps.town);
+    row === null || requested.length === 0
+      ? {}
+      : claims.releasedFrom(domain, account.id, registration, requested, deps.town, row);
   const missing = requested.filter(
     (claim) =>
       required.includes(claim) && values[claim] === undefined && claims.CLAIM_CATALOGUE[claim]?.from.length !== 0,
   );
   const again = param(interaction, 'prompt')?.split(' ').includes('consent') === true;
-  const consent = asked.length === 0 ? undefined : await consents.find(domain, account.id, clientId);
+  const consent = row === null ? undefined : consents.findIn(domain, account.id, clientId, row);
   return {
     requested,
     apis,
@@ -256,7 +262,8 @@ export const open = async (
       error: { kind: 'client', status: 400, code: 'invalid_client', detail: 'the service is not registered any more' },
     };
 
-  const progress = await progresses.read(deps.fleeting, uid);
+  const read = await progresses.read(deps.fleeting, uid);
+  const progress = read.value;
   const system = deps.context();
   const id = accountOf(interaction, progress);
   const domain: Context = { ...system, actor: { kind: 'citizen', ...(id !== undefined && { account: id }) } };
@@ -288,6 +295,7 @@ export const open = async (
       shell: { ...shell, path: shell.path && `/interaction/${uid}` },
       t: textsIn(shell.language),
       progress,
+      read,
       account,
       proofs: standing.proofs,
       has: standing.has,
