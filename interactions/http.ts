@@ -40,21 +40,26 @@ const PERMISSIONS_POLICY = [
 /** How many forms one address (IPv6: one prefix) may send. Whole libraries and mobile networks share an address. */
 const FORMS_PER_ADDRESS = { limit: 600, windowSeconds: 300 } as const;
 
+/** What no answer may let a browser do, whoever gives it. */
+export const SAFE_HEADERS: Readonly<Record<string, string>> = {
+  'Content-Security-Policy': CONTENT_SECURITY_POLICY,
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+};
+
 /** The headers that every page has; for pages outside of this folder too. */
-const setPageHeaders = (ctx: Koa.Context): void => {
-  ctx.set('Content-Security-Policy', CONTENT_SECURITY_POLICY);
-  ctx.set('Permissions-Policy', PERMISSIONS_POLICY);
-  ctx.set('Referrer-Policy', 'no-referrer');
-  ctx.set('X-Content-Type-Options', 'nosniff');
-  ctx.set('X-Frame-Options', 'DENY');
-  ctx.set('Cross-Origin-Resource-Policy', 'same-origin');
-  ctx.set('X-Robots-Tag', 'noindex');
-  ctx.set('Cache-Control', 'no-store');
+const PAGE_HEADERS: Record<string, string> = {
+  ...SAFE_HEADERS,
+  'Permissions-Policy': PERMISSIONS_POLICY,
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'X-Robots-Tag': 'noindex',
+  'Cache-Control': 'no-store',
 };
 
 /** Answers with a page. */
 export const sendPage = (ctx: Koa.Context, status: number, page: string): void => {
-  setPageHeaders(ctx);
+  ctx.set(PAGE_HEADERS);
   ctx.status = status;
   ctx.type = 'text/html; charset=utf-8';
   ctx.body = page;
@@ -225,16 +230,16 @@ export const createRegistrar = (deps: HttpDeps) => {
       const params: Params = { ...match.groups };
       const reading = ctx.method === 'GET' || ctx.method === 'HEAD';
       if (reading && get !== undefined) {
-        setPageHeaders(ctx);
+        ctx.set(PAGE_HEADERS);
         keepLanguage(ctx);
         return get(ctx, params);
       }
       if (ctx.method === 'POST' && post !== undefined) {
-        setPageHeaders(ctx);
+        ctx.set(PAGE_HEADERS);
         return answerPost(ctx, params, post, tokenOf);
       }
       if (ctx.method === 'POST' && receive !== undefined) {
-        setPageHeaders(ctx);
+        ctx.set(PAGE_HEADERS);
         return answerReceive(ctx, receive);
       }
     }

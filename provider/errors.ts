@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { type Described, describe } from '../accounts/client-failure-texts.ts';
 import type { Town } from '../accounts/town.ts';
 import { catalogueAddress } from '../interactions/entwickler/catalogue.ts';
-import { type ErrorKind, kindOfStatus } from '../interactions/errors.view.ts';
+import { type ErrorKind, kindOfStatus, type PageError } from '../interactions/errors.view.ts';
 import { sendError, shellOf } from '../interactions/http.ts';
 import { meansUnavailable, RETRY_AFTER_SECONDS, ServiceUnavailable } from './availability.ts';
 import type { Failures } from './failures.ts';
@@ -47,25 +47,27 @@ export function createErrors({ issuer, town, log, failures, sandbox }: ErrorPart
     return address === undefined ? body : { ...body, error_uri: new URL(address, issuer).href };
   };
 
+  /** A page for a browser, JSON for a program. */
+  const answer = (ctx: Koa.Context, error: PageError): void => {
+    if (ctx.accepts('json', 'html') === 'html') {
+      sendError(ctx, shell(ctx), error);
+      return;
+    }
+    const { status, code, detail, reference } = error;
+    ctx.status = status;
+    ctx.set('Cache-Control', 'no-store');
+    ctx.body = linked({ error: code, error_description: detail, reference });
+  };
+
   const unavailable = (ctx: Koa.Context): void => {
     ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
-    if (ctx.accepts('json', 'html') === 'html') {
-      sendError(ctx, shell(ctx), { kind: 'unavailable', status: 503, code: 'temporarily_unavailable' });
-    } else {
-      ctx.status = 503;
-      ctx.body = linked({ error: 'temporarily_unavailable' });
-    }
+    answer(ctx, { kind: 'unavailable', status: 503, code: 'temporarily_unavailable' });
   };
 
   const failed = (ctx: Koa.Context, error: unknown): void => {
     const reference = randomBytes(6).toString('hex');
     log.error({ reference, err: error }, 'request failed');
-    if (ctx.accepts('json', 'html') === 'html') {
-      sendError(ctx, shell(ctx), { kind: 'internal', status: 500, code: 'server_error', reference });
-    } else {
-      ctx.status = 500;
-      ctx.body = linked({ error: 'server_error', reference });
-    }
+    answer(ctx, { kind: 'internal', status: 500, code: 'server_error', reference });
   };
 
   /** The cause in a developer's words, in the sandbox only. */
@@ -77,16 +79,9 @@ export function createErrors({ issuer, town, log, failures, sandbox }: ErrorPart
 
   const refused = (ctx: Koa.Context, error: ProtocolFault): void => {
     failures.note(ctx as KoaContextWithOIDC, ctx.path, error);
-    const { error: code, error_description: description, statusCode: status } = error;
+    const { error: code, error_description: detail, statusCode: status } = error;
     ctx.remove('location');
-    if (ctx.accepts('json', 'html') === 'html') {
-      const kind = code === 'login_required' ? 'expired' : kindOf(code, status, error);
-      sendError(ctx, shell(ctx), { kind, status, code, detail: description });
-    } else {
-      ctx.status = status;
-      ctx.set('Cache-Control', 'no-store');
-      ctx.body = linked({ error: code, error_description: description });
-    }
+    answer(ctx, { kind: code === 'login_required' ? 'expired' : kindOf(code, status, error), status, code, detail });
   };
 
   return {

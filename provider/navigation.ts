@@ -1,18 +1,13 @@
 import type Koa from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import { sendPage, shellOf } from '../interactions/http.ts';
+import { SAFE_HEADERS, sendPage, shellOf } from '../interactions/http.ts';
 import { continuePage, submitPage } from '../interactions/layout.view.ts';
 
 export const HSTS_SECONDS = 2 * 365 * 24 * 60 * 60;
 
 /** Headers of every answer; a page's own Content-Security-Policy replaces the one here. */
 export const securityHeaders = (issuer: URL): Readonly<Record<string, string>> => ({
-  'Content-Security-Policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-  'Referrer-Policy': 'no-referrer',
-  'X-Content-Type-Options': 'nosniff',
-  'X-Frame-Options': 'DENY',
+  ...SAFE_HEADERS,
   ...(issuer.protocol === 'https:' && { 'Strict-Transport-Security': `max-age=${HSTS_SECONDS}; includeSubDomains` }),
 });
 
