@@ -194,7 +194,7 @@ export const withdraw = async (
     const reference = referenceOf(tx, account, service.clientId);
     const removed = await tx.db('consents').where({ reference, account_id: account }).delete();
     if (removed === 0) return false;
-    await securityEvents.enqueue(tx, account, service, 'tokens-revoked', { spread: false });
+    await securityEvents.enqueue(tx, account, service, 'tokens-revoked', { spreadSeconds: 0 });
     await audit.record(tx, 'consent-withdrawn', { account, detail: {} });
     await tell(tx);
     await end();

@@ -11,7 +11,7 @@ import type { Registration } from './town.ts';
 
 /** How long a citizen may change their mind. */
 export const REGRET_DAYS = 14;
-const DAY_MILLISECONDS = 24 * 3600 * 1000;
+const DAY_SECONDS = 24 * 3600;
 const PER_TURN = 50;
 
 type Told = Pick<Registration, 'clientId' | 'organisation' | 'securityEventsUri'>;
@@ -22,6 +22,8 @@ export type Ending = {
   /** Whose API it is that another service called for the citizen, by its identifier. */
   readonly api: (identifier: string) => Told | undefined;
   readonly revoke: (account: AccountId) => Promise<void>;
+  /** Over how long services are told; a day unless it is a sandbox. */
+  readonly spreadSeconds?: number;
 };
 
 export type Requested = { outcome: 'requested'; due: Date } | { outcome: 'unknown' };
@@ -29,10 +31,16 @@ export type Requested = { outcome: 'requested'; due: Date } | { outcome: 'unknow
 /**
  * Asks for the deletion of an account. Everything goes on until it is due; asking again changes nothing.
  * @param mail tells the citizen, who may not have been the one who asked
+ * @param regretSeconds how long the citizen may change their mind
  */
-export const request = (ctx: Context, account: AccountId, mail: (due: Date) => Mail | undefined): Promise<Requested> =>
+export const request = (
+  ctx: Context,
+  account: AccountId,
+  mail: (due: Date) => Mail | undefined,
+  regretSeconds = REGRET_DAYS * DAY_SECONDS,
+): Promise<Requested> =>
   inTransaction(ctx, async (tx): Promise<Requested> => {
-    const due = new Date(tx.now().getTime() + REGRET_DAYS * DAY_MILLISECONDS);
+    const due = new Date(tx.now().getTime() + regretSeconds * 1000);
     const [row] = await tx
       .db('accounts')
       .where({ id: account, status: 'active', kind: 'citizen' })
@@ -98,7 +106,8 @@ export const purge = async (
     // After a restore they have been told before.
     if (reason !== 'restored') {
       for (const service of await knowing(tx, account, ending)) {
-        await securityEvents.enqueue(tx, account, service, 'account-purged', { spread: true });
+        const { spreadSeconds = securityEvents.SPREAD_SECONDS } = ending;
+        await securityEvents.enqueue(tx, account, service, 'account-purged', { spreadSeconds });
       }
     }
     await activities.forget(tx, account);

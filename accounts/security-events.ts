@@ -21,26 +21,27 @@ export type SecurityEventNotice = SecurityEvent & { readonly id: string };
 
 const TABLE = { table: 'security_events', purpose: 'security event' } as const;
 const DAY_SECONDS = 24 * 3600;
+/** Over how long the notices of one deletion are spread. */
+export const SPREAD_SECONDS = DAY_SECONDS;
 /** A service that is away over the holidays still learns of it. */
 const LIFE_DAYS = 14;
 
 /**
- * Queues an event for a service that takes them; called within the transaction of the use case. With `spread` it goes
- * out at a random moment of the next 24 hours: several services that got it at once would know that they have a citizen
- * in common.
+ * Queues an event for a service that takes them; called within the transaction of the use case. It goes out at a random
+ * moment of the next `spreadSeconds`: several services that got it at once would know that they have a citizen in common.
  */
 export const enqueue = async (
   ctx: Context,
   account: AccountId,
   service: Pick<Registration, 'organisation' | 'securityEventsUri'> & { readonly clientId: ClientId },
   event: EventKind,
-  { spread }: { readonly spread: boolean },
+  { spreadSeconds }: { readonly spreadSeconds: number },
 ): Promise<void> => {
   if (service.securityEventsUri === undefined) return;
   const now = ctx.now().getTime();
   await outbox.insert(ctx, TABLE, {
     id: randomUUID(),
-    dueAt: new Date(now + (spread ? randomInt(DAY_SECONDS) : 0) * 1000),
+    dueAt: new Date(now + (spreadSeconds > 0 ? randomInt(spreadSeconds * 1000) : 0)),
     expiresAt: new Date(now + LIFE_DAYS * DAY_SECONDS * 1000),
     content: { clientId: service.clientId, subject: ctx.keys.subject(service.organisation, account), event },
   });

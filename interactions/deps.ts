@@ -30,8 +30,8 @@ export type PageDeps = {
   readonly withdraw: (account: AccountId, clientId: ClientId) => Promise<{ outcome: 'withdrawn' | 'unknown' }>;
   /** The services that have a session with a citizen now. */
   readonly servicesOf: (account: AccountId) => Promise<readonly ServiceSession[]>;
-  /** Only in the sandbox. */
-  readonly sandbox?: { readonly inboxUrl: string };
+  /** Only in the sandbox. `deletionSeconds`: how soon a deletion follows there, in place of the fourteen days. */
+  readonly sandbox?: { readonly inboxUrl: string; readonly deletionSeconds?: number | undefined };
   /** The operator's list of breached passwords. */
   readonly breached?: BreachedList | undefined;
   /** The provider's running sessions. Ending them tells their services. */

@@ -63,10 +63,12 @@ const SECOND = 1000;
 const PURGE_BATCH = 1000;
 /** How much more a test suite may try than a citizen. */
 const SUITE_PATIENCE = 1000;
+/** In the sandbox somebody is watching. */
+const SANDBOX_SPREAD_SECONDS = 20;
 const SUITE_FORMS = { limit: 1_000_000, windowSeconds: 300 } as const;
 
 /** `testSuites`: limits on forms and sign-ins are raised, so that a suite can run through its cases. */
-type Sandbox = { inboxUrl: string; testSuites?: boolean };
+type Sandbox = { inboxUrl: string; testSuites?: boolean; deletionSeconds?: number | undefined };
 
 /** What applications ask for all day: no page can be there, so that nothing but the provider need look at it. */
 const PROTOCOL_ONLY = new Set(['GET /auth', 'POST /token', 'GET /userinfo', 'POST /token/introspection']);
@@ -198,6 +200,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     service: (clientId) => registrations.find(clientId),
     api: (identifier) => registrations.ownerOf(identifier),
     revoke: (account) => store.revokeAccount(account),
+    ...(deps.sandbox && { spreadSeconds: SANDBOX_SPREAD_SECONDS }),
   };
   const events = repeat('security events', 5 * SECOND, log, () =>
     deliverSecurityEvents(context(), { issuer, registrations, log }),
@@ -222,7 +225,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const rotation = repeat('key rotation', 60 * SECOND, log, async () => {
     while ((await keyRotation.rotate(context())) > 0);
   });
-  const purge = repeat('purge', 60 * SECOND, log, async () => {
+  const purge = repeat('purge', (deps.sandbox?.deletionSeconds === undefined ? 60 : 2) * SECOND, log, async () => {
     await store.purgeExpired(PURGE_BATCH);
     await clientFailures.purge(context());
     await enforceRetention(context(), { text: dormancyText({ town, issuer }), ending });

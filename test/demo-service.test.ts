@@ -238,6 +238,41 @@ test.serial('a logout token ends the sessions of its sid, or of its subject, and
   t.is((await call('backchannel-logout', { method: 'POST', body: 'x'.repeat(100_000) })).status, 400);
 });
 
+const tell = async (claims: Record<string, unknown>, key = privateKey, type = 'application/secevent+jwt') => {
+  const token = await new SignJWT({
+    events: { 'https://schemas.openid.net/secevent/risc/event-type/account-purged': {} },
+    sub_id: { format: 'iss_sub', iss: issuer, sub: 'citizen' },
+    jti: crypto.randomUUID(),
+    ...claims,
+  })
+    .setProtectedHeader({ alg: 'ES256', kid: 'one', typ: 'secevent+jwt' })
+    .setIssuer(issuer)
+    .setAudience(CLIENT_ID)
+    .setIssuedAt()
+    .sign(key);
+  return call('security-events', { method: 'POST', body: token, headers: { 'content-type': type } });
+};
+
+test.serial('a security event ends the sessions of its subject and is shown; a forged one is refused', async (t) => {
+  const cookie = await signIn();
+  for (const forged of [
+    await tell({}, stranger.privateKey),
+    await tell({}, privateKey, 'application/json'),
+    await tell({ sub_id: { format: 'iss_sub', iss: 'https://other.example', sub: 'citizen' } }),
+    await tell({ sub_id: undefined }),
+    await tell({ events: { 'https://schemas.openid.net/secevent/risc/event-type/account-enabled': {} } }),
+  ]) {
+    t.is(forged.status, 400);
+    t.is(((await forged.json()) as { err: string }).err, 'invalid_request');
+  }
+  t.true(await isSignedIn(cookie));
+  t.is((await tell({ jti: 'once' })).status, 202);
+  t.false(await isSignedIn(cookie));
+  t.is((await tell({ jti: 'once' })).status, 202, 'acknowledged again');
+  const shown = await (await call('', { headers: { 'accept-language': 'en' } })).text();
+  t.is(shown.split('The account is deleted').length, 2, 'once');
+});
+
 test.serial('signing out ends the session here and goes on to the provider', async (t) => {
   const cookie = await signIn();
   const answer = await call('logout', { method: 'POST', headers: { cookie } });

@@ -122,7 +122,9 @@ const EXPIRIES: Record<string, { table: string; seconds: number; make: (given: G
     seconds: 14 * DAY,
     make: async ({ ctx }) => {
       const service = { organisation: 'o', securityEventsUri: 'https://s.example/', clientId: LIBRARY };
-      await securityEvents.enqueue(ctx, await register(ctx), service, 'account-purged', { spread: true });
+      await securityEvents.enqueue(ctx, await register(ctx), service, 'account-purged', {
+        spreadSeconds: securityEvents.SPREAD_SECONDS,
+      });
     },
   },
   audit: {
@@ -268,7 +270,9 @@ test('what services are told of a deletion is spread over a day', async (t) => {
   const account = await register(ctx);
   const service = { organisation: 'o', securityEventsUri: 'https://s.example/', clientId: LIBRARY };
   for (let n = 0; n < 60; n += 1) {
-    await securityEvents.enqueue(ctx, account, service, 'account-purged', { spread: true });
+    await securityEvents.enqueue(ctx, account, service, 'account-purged', {
+      spreadSeconds: securityEvents.SPREAD_SECONDS,
+    });
   }
   const hours = (await ctx.db('security_events').select('due_at')).map(
     ({ due_at }) => (due_at.getTime() - ctx.now().getTime()) / 3_600_000,

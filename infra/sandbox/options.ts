@@ -27,13 +27,18 @@ export type SandboxOptions = {
   readonly fresh: boolean;
   /** PROFILE=sandbox: limits on sign-ins and forms are out of the way of test suites. */
   readonly testSuites: boolean;
+  /** Seconds in place of the fourteen days that a deletion waits, for those who want to see one. */
+  readonly deletionSeconds: number | undefined;
 };
 
 const DEFAULT_PORT = 3000;
 const PORTS = 11;
 const ROOT = new URL('../../', import.meta.url);
 
-/** Reads PORT, ISSUER, MTLS_ORIGIN, PROFILE, TOWN_FILE, SANDBOX_DIR and the arguments; anything that cannot be understood is an obstacle. */
+/**
+ * Reads PORT, ISSUER, MTLS_ORIGIN, PROFILE, TOWN_FILE, SANDBOX_DIR, DELETION_SECONDS and the arguments; anything that
+ * cannot be understood is an obstacle.
+ */
 export const readOptions = (env: NodeJS.ProcessEnv, args: readonly string[]): SandboxOptions => {
   const port = readPort(env['PORT']);
   return {
@@ -50,6 +55,7 @@ export const readOptions = (env: NodeJS.ProcessEnv, args: readonly string[]): Sa
     folder: env['SANDBOX_DIR'] || fileURLToPath(new URL('.sandbox', ROOT)),
     fresh: readArguments(args).fresh,
     testSuites: readProfile(env['PROFILE']),
+    deletionSeconds: readSeconds(env['DELETION_SECONDS']),
   };
 };
 
@@ -67,6 +73,12 @@ const readProfile = (text: string | undefined): boolean => {
   throw new Obstacle(
     `PROFILE=${text} is none that I know: set PROFILE=sandbox to run standard test suites, or leave it out.`,
   );
+};
+
+const readSeconds = (text: string | undefined): number | undefined => {
+  if (text === undefined || text === '') return undefined;
+  if (/^\d{1,7}$/.test(text)) return Number(text);
+  throw new Obstacle(`DELETION_SECONDS=${text} is no number of seconds: set one like 60, or leave it out for 14 days.`);
 };
 
 const readIssuer = (text: string | undefined, port: number): URL => {

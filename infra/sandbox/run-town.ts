@@ -95,7 +95,11 @@ export const runTown = async (
     checkpoints: checkpointFile(folder.checkpoints),
     health: createHealth({ context: () => context, migrations: MIGRATIONS }),
     sources: counterparts && counterpartSources(counterparts),
-    sandbox: { inboxUrl: `http://localhost:${ports.inbox}/`, testSuites: options.testSuites },
+    sandbox: {
+      inboxUrl: `http://localhost:${ports.inbox}/`,
+      testSuites: options.testSuites,
+      deletionSeconds: options.deletionSeconds,
+    },
   });
   undo.push(() => app.close());
   const serverSettings = folder.keepServerSettings(issuer, database.url);

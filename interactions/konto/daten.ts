@@ -56,8 +56,12 @@ const download =
   };
 
 const remove = async ({ domain, account, deps }: Visitor): Promise<KontoOutcome> => {
-  await deletion.request(domain, account.id, (due) =>
-    account.email === undefined ? undefined : { to: account.email, ...deletionMail(deps, account.language, due) },
+  await deletion.request(
+    domain,
+    account.id,
+    (due) =>
+      account.email === undefined ? undefined : { to: account.email, ...deletionMail(deps, account.language, due) },
+    deps.sandbox?.deletionSeconds,
   );
   return done;
 };

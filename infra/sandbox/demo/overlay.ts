@@ -56,5 +56,6 @@ export const overlay = ({ registration, base }: DemoPlace): Registration => {
     redirectUris: [callback],
     postLogoutRedirectUris: [base.href],
     backchannelLogoutUri: new URL('backchannel-logout', base).href,
+    securityEventsUri: new URL('security-events', base).href,
   };
 };

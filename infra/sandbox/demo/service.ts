@@ -6,6 +6,7 @@ import { challengeOf, type DemoApiPlace } from './api.ts';
 import { logoutTokenVerifier } from './logout-token.ts';
 import { claimRequest, clientAuthentication, failureOf, readBody, redirect } from './requests.ts';
 import { type Citizen, RpSessions } from './rp-session.ts';
+import { type SecurityEvent, securityEventVerifier } from './security-event.ts';
 import { apiPage, type Failure, failurePage, homePage } from './service.view.ts';
 
 /** All that a service knows about its provider: where it is, and its own registration. */
@@ -26,12 +27,16 @@ export type DemoServiceOptions = {
 type Session = NonNullable<ReturnType<RpSessions['find']>>;
 
 const TIMEOUT_SECONDS = 10;
+const MAX_TOLD = 20;
 
 /** A relying party as any vendor could have written it with `openid-client`: it shares no code with the provider. */
 export class DemoService {
   readonly #options: DemoServiceOptions;
   readonly #sessions: RpSessions;
   readonly #verifyLogoutToken: ReturnType<typeof logoutTokenVerifier>;
+  readonly #verifySecurityEvent: ReturnType<typeof securityEventVerifier>;
+  /** What the provider has told about citizens, the newest first. */
+  #told: readonly SecurityEvent[] = [];
   #discovered: Promise<oidc.Configuration> | undefined;
 
   constructor(options: DemoServiceOptions) {
@@ -40,6 +45,7 @@ export class DemoService {
     this.#sessions = new RpSessions(registration.clientId, base);
     // The identifier has no slash at its end, a URL object has.
     this.#verifyLogoutToken = logoutTokenVerifier(issuer.origin, registration.clientId, options.fetch);
+    this.#verifySecurityEvent = securityEventVerifier(issuer.origin, registration.clientId, options.fetch);
   }
 
   /** Answers a request to an address below the service's own. */
@@ -78,6 +84,8 @@ export class DemoService {
         return this.#logout(res, session);
       case 'POST backchannel-logout':
         return this.#backchannelLogout(req, res);
+      case 'POST security-events':
+        return this.#securityEvents(req, res);
       default:
         return this.#fail(req, res, 404, { code: 'not_found' });
     }
@@ -93,6 +101,7 @@ export class DemoService {
       issuer,
       citizen: session?.citizen,
       api: this.#options.api,
+      told: this.#told,
     });
     // Sign-in and sign-out are forms that end at the provider.
     await sendPage(res, 200, view, [issuer.origin]);
@@ -268,6 +277,25 @@ export class DemoService {
     }
     this.#sessions.endBy(order.sid, order.subject);
     sendText(res, 200, 'text/plain', '');
+  }
+
+  /** RFC 8935 §2: what happened to a citizen's account ends their sessions here; a real service removes their data too. */
+  async #securityEvents(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const token = await readBody(req);
+    const { jwks_uri: jwksUri } = (await this.#configuration()).serverMetadata();
+    const received =
+      req.headers['content-type'] === 'application/secevent+jwt'
+        ? await this.#verifySecurityEvent(token, jwksUri ?? '')
+        : ({ outcome: 'refused', reason: 'not a Security Event Token' } as const);
+    if (received.outcome === 'refused') {
+      const answer = { err: 'invalid_request', description: received.reason };
+      return sendText(res, 400, 'application/json', JSON.stringify(answer));
+    }
+    if (!received.again) {
+      for (const { subject } of received.events) this.#sessions.endBy(undefined, subject);
+      this.#told = [...received.events, ...this.#told].slice(0, MAX_TOLD);
+    }
+    res.writeHead(202).end();
   }
 
   /** The provider's metadata; asked for when first needed, so that services and provider start in any order. */

@@ -2,6 +2,7 @@ import { html } from 'hono/html';
 import type { Registration, Text } from '../../../accounts/town.ts';
 import { type Language, page, type View } from '../page.view.ts';
 import type { Citizen } from './rp-session.ts';
+import type { SecurityEvent } from './security-event.ts';
 
 export type Home = {
   readonly registration: Registration;
@@ -10,6 +11,8 @@ export type Home = {
   readonly issuer: URL;
   readonly citizen: Citizen | undefined;
   readonly api?: object | undefined;
+  /** What the provider has told the service, the newest first. */
+  readonly told: readonly SecurityEvent[];
 };
 
 /** Why something did not work: an OAuth error code or one of the service's own. */
@@ -40,6 +43,9 @@ const TEXTS = {
     apiRefused: 'Die Schnittstelle verlangt eine stärkere oder frischere Anmeldung.',
     stepUp: 'Stärker anmelden',
     answer: 'Antwort der Schnittstelle',
+    told: 'Was der Stadtschlüssel mitgeteilt hat',
+    'account-purged': 'Das Konto ist gelöscht; der Dienst löscht, was er dazu hat.',
+    'tokens-revoked': 'Die Erlaubnis ist widerrufen.',
   },
   en: {
     demo: 'Demo service of',
@@ -65,6 +71,9 @@ const TEXTS = {
     apiRefused: 'The API asks for a stronger or fresher sign-in.',
     stepUp: 'Sign in with more',
     answer: 'Answer of the API',
+    told: 'What Stadtschlüssel has told',
+    'account-purged': 'The account is deleted; the service deletes what it has about it.',
+    'tokens-revoked': 'The permission is withdrawn.',
   },
 } as const;
 
@@ -98,9 +107,15 @@ export const homePage = (language: Language, home: Home): View => {
     language,
     textIn(registration.name, language),
     head(language, registration, organisation),
-    body,
+    html`${body}${news(language, home.told)}`,
     `${base.pathname}style.css`,
   );
+};
+
+const news = (language: Language, told: readonly SecurityEvent[]): View => {
+  const texts = TEXTS[language];
+  const items = told.map(({ event, subject }) => html`<dt><code>${subject}</code></dt><dd>${texts[event]}</dd>`);
+  return items.length === 0 ? html`` : html`<h2>${texts.told}</h2><dl id="told">${items}</dl>`;
 };
 
 const welcome = (language: Language, { registration, base, issuer }: Home): View => {
