@@ -100,13 +100,20 @@ export const readProofed = async (ctx: Context, account: AccountId): Promise<Att
   );
 };
 
-/** The names of what somebody else than the citizen vouches for. */
-export const proofedNames = async (ctx: Context, account: AccountId): Promise<ReadonlySet<string>> =>
-  new Set(
-    (await ctx.db('attributes').where({ account_id: account }).whereNot({ source: 'self' }).select('name')).map(
-      ({ name }) => name,
-    ),
-  );
+/** What is recorded, each with who vouches for it. */
+export const readWithSource = async (
+  ctx: Context,
+  account: AccountId,
+): Promise<readonly { readonly name: AttributeName; readonly value: unknown; readonly source: AttributeSource }[]> => {
+  const seal = await sealOf(ctx, account);
+  if (seal === undefined) return [];
+  const rows = await ctx.db('attributes').where({ account_id: account }).select('name', 'sealed', 'source');
+  return rows.map(({ name, sealed, source }) => ({
+    name,
+    value: JSON.parse(seal.open(attributeColumn(name), sealed)),
+    source,
+  }));
+};
 
 /**
  * Writes attributes without a transaction or audit row of its own: for use cases that bring both. What a citizen types

@@ -4,6 +4,7 @@ import { exportAccount } from '../../accounts/export.ts';
 import { parseClientId } from '../../accounts/ids.ts';
 import type { Form } from '../form.ts';
 import { addressFaults } from '../steps/address-fields.ts';
+import { parseBirthdate } from '../steps/details.ts';
 import { deletionMail } from '../texts/privacy-mails.ts';
 import { view } from './daten.view.ts';
 import { exportPdf } from './daten-pdf.ts';
@@ -19,6 +20,7 @@ const withdraw = async ({ deps, account }: Visitor, form: Form): Promise<KontoOu
 };
 
 const ADDRESS = ['street_address', 'postal_code', 'locality'] as const;
+const BIRTHDATE = ['day', 'month', 'year'] as const;
 
 /** What the citizen typed takes the place of what was there, but never of what somebody else has proofed. */
 const correct = async ({ domain, account }: Visitor, form: Form): Promise<KontoOutcome> => {
@@ -29,14 +31,21 @@ const correct = async ({ domain, account }: Visitor, form: Form): Promise<KontoO
     postal_code: form.text('postal_code'),
     locality: form.text('locality'),
   };
+  const born = BIRTHDATE.map((name) => form.text(name).trim());
+  const wantsBirthdate = born.some((part) => part !== '');
+  const [day = '', month = '', year = ''] = born;
+  const birthdate = wantsBirthdate ? parseBirthdate(day, month, year, domain.now()) : undefined;
+  if (wantsBirthdate && birthdate === undefined)
+    return wrong([{ field: 'day', code: 'birthdate-invalid' }], { ...typed, day, month, year });
   const wantsAddress = ADDRESS.some((name) => typed[name].trim() !== '');
   const address = wantsAddress ? attributes.parsePostalAddress(typed) : undefined;
-  if (wantsAddress && address === undefined) return wrong(addressFaults(typed), typed);
+  if (wantsAddress && address === undefined) return wrong(addressFaults(typed), { ...typed, day, month, year });
   const given_name = attributes.parseName(typed.given_name);
   const family_name = attributes.parseName(typed.family_name);
   const changed = {
     ...(given_name !== undefined && { given_name }),
     ...(family_name !== undefined && { family_name }),
+    ...(birthdate !== undefined && { birthdate }),
     ...(address !== undefined && { address }),
   };
   if (Object.keys(changed).length === 0) return { go: 'page' };
@@ -81,7 +90,7 @@ export const page: KontoPage = {
   view,
   posts: {
     withdraw: post(withdraw, false, ['service']),
-    correct: post(correct, false, ['given_name', 'family_name', ...ADDRESS]),
+    correct: post(correct, false, ['given_name', 'family_name', ...BIRTHDATE, ...ADDRESS]),
     json: post(download('json'), true),
     pdf: post(download('pdf'), true),
     delete: post(remove, true),

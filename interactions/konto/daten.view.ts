@@ -3,7 +3,7 @@ import * as deletion from '../../accounts/deletion.ts';
 import { type KnownApi, type KnownService, knownServices, preview } from '../../accounts/known-services.ts';
 import { RETENTION } from '../../accounts/retention.ts';
 import { claimLabel, claimValue, readableDay } from '../claim-value.view.ts';
-import { field, submit } from '../form.view.ts';
+import { birthdateFields, field, submit } from '../form.view.ts';
 import { type Fragment, type Html, html } from '../html.ts';
 import { inLanguage } from '../language.ts';
 import { addressFields } from '../steps/address-fields.ts';
@@ -72,31 +72,67 @@ const previews = async (visitor: Visitor, known: readonly KnownService[]): Promi
   );
 };
 
+type Recorded = Awaited<ReturnType<typeof attributes.readWithSource>>[number];
+
+const postalLines = ({ street_address, postal_code, locality, country }: attributes.PostalAddress): Html =>
+  html`${street_address}<br>${postal_code} ${locality}${country !== undefined && html`<br>${country}`}`;
+
+/** In the order in which people give them. */
+const ORDER: readonly string[] = ['given_name', 'family_name', 'birthdate', 'address', 'age_over', 'resident'];
+
+/** What is recorded, as a citizen reads it. */
+const recordedItem = (visitor: Visitor, { name, value, source }: Recorded): Html => {
+  const { language } = visitor.shell;
+  const t = datenTexts(language);
+  const shown: Fragment =
+    name === 'address'
+      ? postalLines(value as attributes.PostalAddress)
+      : name === 'resident'
+        ? claimValue('resident', (value as { lives: boolean }).lives, language)
+        : claimValue(name, value, language);
+  return html`<dt class="kern-body"><strong>${t.attributes[name]}</strong></dt>
+    <dd class="kern-body">${shown}<br><span class="kern-body--small kern-body--muted">${t.sources[source]}</span></dd>`;
+};
+
 const person = async (visitor: Visitor): Promise<Html> => {
-  const { domain, account, flash } = visitor;
-  const t = datenTexts(visitor.shell.language);
-  const recorded = await attributes.read(domain, account.id);
-  const proofed = await attributes.proofedNames(domain, account.id);
+  const { domain, account, flash, shell } = visitor;
+  const t = datenTexts(shell.language);
+  const recorded = [...(await attributes.readWithSource(domain, account.id))].sort(
+    (one, other) => ORDER.indexOf(one.name) - ORDER.indexOf(other.name),
+  );
+  const typed = Object.fromEntries(recorded.map(({ name, value }) => [name, value])) as attributes.Attributes;
+  const [year = '', month = '', day = ''] = typed.birthdate?.split('-') ?? [];
   const values = {
-    given_name: recorded.given_name ?? '',
-    family_name: recorded.family_name ?? '',
-    street_address: recorded.address?.street_address ?? '',
-    postal_code: recorded.address?.postal_code ?? '',
-    locality: recorded.address?.locality ?? '',
+    given_name: typed.given_name ?? '',
+    family_name: typed.family_name ?? '',
+    ...{ day, month, year },
+    street_address: typed.address?.street_address ?? '',
+    postal_code: typed.address?.postal_code ?? '',
+    locality: typed.address?.locality ?? '',
     ...flash?.values,
   };
   const state = { ...visitor, flash: { ...flash, values } };
-  const open = (name: string): boolean => !proofed.has(name);
-  return html`<p class="kern-body">${t.personHint}</p>
-    ${proofed.size > 0 && html`<ul class="ss-list">${[...proofed].map((name) => html`<li>${claimLabel(name, visitor.shell.language)}: ${t.proofed}</li>`)}</ul>`}
-    ${kontoForm(
-      visitor,
-      'correct',
-      html`${open('given_name') && field(state, { name: 'given_name', label: t.given_name, autocomplete: 'given-name' })}
+  const open = (name: string): boolean => recorded.every((one) => one.name !== name || one.source === 'self');
+  const correctable = ['given_name', 'family_name', 'birthdate', 'address'].some(open);
+  return html`<dl class="ss-retention">
+      <dt class="kern-body"><strong>${t.kennung}</strong></dt><dd class="kern-body">${account.kennung}</dd>
+      <dt class="kern-body"><strong>${t.email}</strong></dt>
+      <dd class="kern-body">${account.email ?? t.nothing}<br><a class="kern-link" href="/konto/email">${t.change}</a></dd>
+      ${recorded.map((one) => recordedItem(visitor, one))}
+    </dl>
+    <p class="kern-body">${t.personHint}</p>
+    ${
+      correctable &&
+      kontoForm(
+        visitor,
+        'correct',
+        html`${open('given_name') && field(state, { name: 'given_name', label: t.given_name, autocomplete: 'given-name' })}
       ${open('family_name') && field(state, { name: 'family_name', label: t.family_name, autocomplete: 'family-name' })}
+      ${open('birthdate') && birthdateFields(state)}
       ${open('address') && addressFields(state, visitor.t.address)}
       ${submit(t.save)}`,
-    )}`;
+      )
+    }`;
 };
 
 const removal = async (visitor: Visitor): Promise<Html> => {
