@@ -123,6 +123,9 @@ const toCode = async (wire: Wire, jar: Jar, reply: Reply, headers: Record<string
   return current;
 };
 
+/** Citizens come with a browser that they have signed in with before; a new one would be announced by mail each time. */
+const devices = new Map<string, string>();
+
 /** A sign-in through the pages; gives the cookies afterwards. */
 export const signIn = async (
   target: Target,
@@ -130,7 +133,7 @@ export const signIn = async (
   citizen: Citizen,
   way: 'password' | 'passkey',
 ): Promise<Jar> => {
-  const jar = new Jar();
+  const jar = new Jar(devices.get(citizen.email));
   const headers = { 'x-forwarded-for': someAddress(), 'accept-language': 'de', accept: 'text/html' };
   const page = wanted(await toCode(wire, jar, await wire.send(URLS.portal, { headers }), headers), 200, 'sign-in page');
   const uid = /\/interaction\/([^/"]+)\//.exec(page.body)?.[1] ?? '';
@@ -150,6 +153,7 @@ export const signIn = async (
   }
   const done = await toCode(wire, jar, wanted(answer, 303, way), headers);
   await tokens(target, wire, 'portal', codeIn(done));
+  devices.set(citizen.email, jar.device());
   return jar;
 };
 

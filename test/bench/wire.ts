@@ -101,6 +101,11 @@ export class Wire {
 export class Jar {
   readonly #cookies = new Map<string, string>();
 
+  constructor(device = '') {
+    const equals = device.indexOf('=');
+    if (equals > 0) this.#cookies.set(device.slice(0, equals), device.slice(equals + 1));
+  }
+
   keep({ headers }: Reply): void {
     for (const line of headers.get('set-cookie') ?? []) {
       const [pair = ''] = line.split(';', 1);
@@ -117,8 +122,17 @@ export class Jar {
 
   /** Only the session, as a browser sends it to a later sign-in. */
   session(): string {
+    return this.#named('session');
+  }
+
+  /** Only what tells a citizen's own browser from a new one; it is kept when the session is over. */
+  device(): string {
+    return this.#named('device');
+  }
+
+  #named(part: string): string {
     return [...this.#cookies]
-      .filter(([name]) => name.includes('session'))
+      .filter(([name]) => name.includes(part))
       .map(([name, value]) => `${name}=${value}`)
       .join('; ');
   }
