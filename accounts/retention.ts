@@ -16,16 +16,29 @@ type Rule = {
 
 const DAY_MILLISECONDS = 24 * 3600 * 1000;
 
+/** Rows removed at once: so few that nobody waits for them. */
+const BATCH = 500;
+
+/** Removes the rows whose time in a column has come, a batch at a time; those that somebody else holds stay for later. */
+const removeUntil = async (ctx: Context, table: string, column: string, until: Date): Promise<number> => {
+  let removed = 0;
+  for (;;) {
+    const { rowCount } = await ctx.db.raw(
+      `DELETE FROM ?? WHERE ctid = ANY (ARRAY(
+         SELECT ctid FROM ?? WHERE ?? <= ? LIMIT ${BATCH} FOR UPDATE SKIP LOCKED))`,
+      [table, table, column, until],
+    );
+    removed += rowCount;
+    if (rowCount < BATCH) return removed;
+  }
+};
+
 /** Rows whose own column says when they are over. */
-const expired = (table: string, column: string) => (ctx: Context) =>
-  ctx.db(table).where(column, '<=', ctx.now()).delete();
+const expired = (table: string, column: string) => (ctx: Context) => removeUntil(ctx, table, column, ctx.now());
 
 /** Rows that are kept for a number of days after the time in a column. */
 const older = (table: string, column: string, days: number) => (ctx: Context) =>
-  ctx
-    .db(table)
-    .where(column, '<=', new Date(ctx.now().getTime() - days * DAY_MILLISECONDS))
-    .delete();
+  removeUntil(ctx, table, column, new Date(ctx.now().getTime() - days * DAY_MILLISECONDS));
 
 const LETTER_CODE_DAYS = 90;
 const TOMBSTONE_DAYS = 90;

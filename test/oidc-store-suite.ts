@@ -265,4 +265,43 @@ export const declareStoreSuite = (open: () => Promise<StoreFixture>): void => {
     t.is(await store.purgeExpired(10), 0);
     t.truthy(await store.adapterFor('AccessToken').find(living));
   });
+
+  withStore(
+    'what is over is removed in small batches under load, and nothing that lives',
+    async (t, { store, clock }) => {
+      const save = async (model: string, id: string): Promise<void> => {
+        await store.adapterFor(model).upsert(id, payloadOf(model, id), TTL);
+      };
+      const old = Array.from({ length: 300 }, token);
+      for (const id of old) await Promise.all([save('AccessToken', id), save('AuthorizationCode', id)]);
+      pass(clock, TTL + 120);
+      let done = 0;
+      let removed = 0;
+      const load = async (): Promise<void> => {
+        const [code, access] = [token(), token()];
+        await save('AuthorizationCode', code);
+        await store.inRequest(async () => {
+          await store.adapterFor('AuthorizationCode').find(code);
+          await store.adapterFor('AuthorizationCode').consume(code);
+          await save('AccessToken', access);
+        });
+        t.truthy(await store.adapterFor('AccessToken').find(access));
+        done += 1;
+      };
+      const purge = async (): Promise<void> => {
+        for (let last = 1; last > 0; ) {
+          last = await store.purgeExpired(50);
+          t.true(last <= 7 * 50);
+          removed += last;
+        }
+      };
+      const lanes = Array.from({ length: 4 }, async () => {
+        for (let turn = 0; turn < 25; turn += 1) await load();
+      });
+      await Promise.all([...lanes, purge(), purge()]);
+      t.is(done, 100);
+      t.true(removed >= old.length);
+      for (const id of old) t.is(await store.adapterFor('AccessToken').find(id), undefined);
+    },
+  );
 };
