@@ -141,3 +141,12 @@ export const countEvents = async (ctx: Context, after: string): Promise<{ counts
     last: String(last),
   };
 };
+
+/** Whether the role that this service works with could change what is recorded: as owner, superuser or by a right. */
+export const mayChangeAudit = async (ctx: Context): Promise<boolean> => {
+  const { rows } = await ctx.db.raw(
+    `SELECT bool_or(pg_has_role(c.relowner, 'USAGE') OR has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')) AS may
+     FROM pg_class c WHERE c.oid IN ('audit'::regclass, 'audit_chain'::regclass)`,
+  );
+  return rows[0].may;
+};

@@ -30,6 +30,8 @@ export type Config = {
   readonly metrics?: { readonly host: string; readonly port: number };
   /** Where the audit's checkpoints go; the log if nothing is set. */
   readonly auditCheckpoints?: { readonly file: string } | { readonly host: string; readonly port: number };
+  /** What backup and drill last measured, for `schluessel doctor`: the files that monitoring collects. */
+  readonly backupMetricsFiles: readonly string[];
   /** Identity sources; each is off unless it is set up. */
   readonly sources: SourceSettings;
   readonly logLevel: LogLevel;
@@ -93,6 +95,7 @@ export const readConfig = (
   const keyRing = readKeyRing(env, parseKeyRing, files, fault);
   const metrics = readMetrics(env, port, fault);
   const auditCheckpoints = readCheckpoints(env['AUDIT_CHECKPOINTS'], fault);
+  const backupMetricsFiles = readPaths('BACKUP_METRICS_FILES', env, fault);
   const sources = readSources(env, files, issuer, now, fault);
   const logLevel = LOG_LEVELS.find((level) => level === (given(env['LOG_LEVEL']) ?? 'info'));
   if (logLevel === undefined) fault(`LOG_LEVEL is not a level: set one of ${LOG_LEVELS.join(', ')}, or leave it out.`);
@@ -108,6 +111,7 @@ export const readConfig = (
     smtpUrl === undefined ||
     townFile === undefined ||
     trustedProxies === undefined ||
+    backupMetricsFiles === undefined ||
     keyRing === undefined ||
     logLevel === undefined
   ) {
@@ -129,6 +133,7 @@ export const readConfig = (
     keyRing,
     ...(metrics !== undefined && { metrics }),
     ...(auditCheckpoints !== undefined && { auditCheckpoints }),
+    backupMetricsFiles: Object.freeze(backupMetricsFiles),
     sources: Object.freeze(sources),
     logLevel,
   });
@@ -212,6 +217,14 @@ const readCheckpoints = (value: string | undefined, fault: Fault): Config['audit
     if (hostname !== '') return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || SYSLOG_PORT) };
   }
   return fault('AUDIT_CHECKPOINTS is neither the absolute path of a file nor like syslog://host:514.');
+};
+
+/** Files need not be there yet: the first backup writes them. */
+const readPaths = (name: string, env: Environment, fault: Fault): string[] | undefined => {
+  const paths = (given(env[name]) ?? '').split(',').flatMap((path) => given(path) ?? []);
+  return paths.every((path) => isAbsolute(path))
+    ? paths
+    : fault(`${name} is no list of absolute paths with commas between: correct it, or leave it out.`);
 };
 
 const readMetrics = (env: Environment, port: number | undefined, fault: Fault): Config['metrics'] => {

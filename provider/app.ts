@@ -117,6 +117,8 @@ export type AppDeps = {
   metrics?: Metrics;
   /** Identity sources; each is off unless it is named. */
   sources?: SourceSettings | undefined;
+  /** What backup and drill last measured, as the node exporter's textfile collector reads it. */
+  backupMeasures?: () => string;
   /** The operator's list of breached passwords. */
   breached?: BreachedList | undefined;
   /** Given by the sandbox's own entry only; production has no way to set it. */
@@ -287,6 +289,12 @@ export async function createApp(deps: AppDeps): Promise<App> {
       recoveryWaits: town.recoveryWaitHours ?? WAIT_HOURS,
       tryMail: () => deps.mailer.check(),
       noteFailures: () => failures.flush(context()),
+      operation: {
+        redis: deps.redis && (() => deps.redis?.client.ping() ?? Promise.resolve('')),
+        backupMeasures: deps.backupMeasures,
+        outside: deps.checkpoints !== undefined,
+        real: deps.sandbox === undefined,
+      },
       localhost: deps.sandbox !== undefined,
       twoForServices: deps.sandbox === undefined,
       // Nobody waits in a sandbox, where nothing is real.

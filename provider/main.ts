@@ -1,4 +1,5 @@
 import cluster from 'node:cluster';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Context } from '../accounts/context.ts';
 import { type OpenBreachedList, openBreachedList } from '../adapters/breached.ts';
@@ -76,6 +77,9 @@ const health = createHealth({
   ...(redis && { checks: { redis: async () => ({ ok: (await redis.client.ping()) === 'PONG' }) } }),
 });
 const metrics = config.metrics && createMetrics({ context, pool: postgres.pool, hashing: hashing.stats, health, log });
+/** What backup and drill last measured; a file that is not there yet says nothing. */
+const readMeasures = (files: readonly string[]): string =>
+  files.flatMap((file) => (existsSync(file) ? [readFileSync(file, 'utf8')] : [])).join('');
 const openBreached = (path: string): OpenBreachedList => {
   try {
     return openBreachedList(path);
@@ -104,6 +108,7 @@ const app = await createApp({
   }),
   health,
   ...(redis && { redis }),
+  backupMeasures: () => readMeasures(config.backupMetricsFiles),
   sources: config.sources,
   ...(metrics && { metrics }),
 });

@@ -372,10 +372,13 @@ test.serial('the doctor finds a healthy town healthy, apart from its certificate
     'certificate',
     'checkpoints',
     'clock',
+    'configuration',
     'database',
     'keys',
     'mail',
     'outbox',
+    'services',
+    'staff',
   ]);
 });
 

@@ -1,7 +1,44 @@
+import type { Cli } from '../cli.ts';
 import type { Command } from '../command.ts';
-import { EXIT } from '../command.ts';
+import { EXIT, Refusal } from '../command.ts';
 import { stateOf, word } from '../remote.ts';
-import { call } from '../session.ts';
+import { call, lastServer } from '../session.ts';
+
+type Finding = Readonly<Record<string, unknown>>;
+
+/** The server refuses proofs that are older than a minute, and would say no more than that one has to sign in. */
+const MAX_SKEW_SECONDS = 30;
+const TIMEOUT_MS = 10_000;
+
+/** What can be seen from here alone: whether the server answers, and whether its clock and this one agree. */
+const nearby = async (cli: Cli): Promise<Finding[]> => {
+  const server = lastServer(cli.env);
+  if (server === undefined) throw new Refusal(EXIT.signIn, cli.t.noSession);
+  try {
+    const answer = await fetch(new URL('/.well-known/openid-configuration', server), {
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    const date = Date.parse(answer.headers.get('date') ?? '');
+    if (!answer.ok) return [{ check: 'server', state: 'bad', code: 'server-away', value: String(answer.status) }];
+    const seconds = Math.round(Math.abs(date - cli.now().getTime()) / 1000);
+    return seconds > MAX_SKEW_SECONDS
+      ? [{ check: 'own clock', state: 'bad', code: 'own-clock', value: `${seconds} s` }]
+      : [{ check: 'server', state: 'good', code: 'server-good', value: new URL(server).host }];
+  } catch {
+    return [{ check: 'server', state: 'bad', code: 'server-away', value: new URL(server).host }];
+  }
+};
+
+/** What a healthy server says of itself; nothing if there is already something to be done from here. */
+const remote = async (cli: Cli, near: readonly Finding[]): Promise<Finding[]> => {
+  if (near.some(({ state }) => state !== 'good')) return [];
+  cli.progress(cli.t.examining);
+  try {
+    return (await call(cli, 'doctor', {}))['findings'] as Finding[];
+  } finally {
+    cli.progress('');
+  }
+};
 
 export const doctor: Command = {
   name: 'doctor',
@@ -13,8 +50,8 @@ export const doctor: Command = {
   changes: false,
   examples: ['doctor', 'doctor --json'],
   async run(cli, args) {
-    const { findings } = await call(cli, 'doctor', {});
-    const all = findings as Record<string, unknown>[];
+    const near = await nearby(cli);
+    const all = [...near, ...(await remote(cli, near))];
     const bad = all.filter(({ state }) => state !== 'good');
     if (args.json) cli.print(JSON.stringify({ findings: all }, null, 2));
     else {
@@ -22,7 +59,7 @@ export const doctor: Command = {
       cli.table(
         [w.check, w.status, w.value, w.todo],
         all.map((one) => [
-          word(one['check']),
+          cli.t.checks[String(one['check'])] ?? word(one['check']),
           stateOf(cli, one['state']),
           word(one['value']),
           cli.t.todo[String(one['code'])] ?? '',

@@ -2,15 +2,9 @@ import { connect } from 'node:tls';
 import * as chain from '../../accounts/audit-chain.ts';
 import type { Context } from '../../accounts/context.ts';
 import * as signingKeys from '../../accounts/signing-keys.ts';
+import { backups, configuration, services, staffing } from './doctor-office.ts';
+import { type Finding, good } from './findings.ts';
 import type { AdminDeps } from './verb.ts';
-
-/** One thing that was looked at. `code` is a text of the command line, which says what to do. */
-export type Finding = {
-  readonly check: 'database' | 'clock' | 'mail' | 'keys' | 'outbox' | 'audit' | 'checkpoints' | 'certificate';
-  readonly state: 'good' | 'warning' | 'bad';
-  readonly code: string;
-  readonly value?: string;
-};
 
 const MAX_SKEW_MS = 2000;
 const OUTBOX_MINUTES = 15;
@@ -21,13 +15,6 @@ const TLS_TIMEOUT_MS = 5000;
 const OLDEST_POSTGRES = 150_000;
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
-
-const good = (check: Finding['check'], value?: string): Finding => ({
-  check,
-  state: 'good',
-  code: `${check}-good`,
-  ...(value !== undefined && { value }),
-});
 
 const database = async (ctx: Context): Promise<Finding[]> => {
   const before = Date.now();
@@ -44,6 +31,25 @@ const database = async (ctx: Context): Promise<Finding[]> => {
       ? { check: 'clock', state: 'bad', code: 'clock-skew', value: `${Math.round(skew)} ms` }
       : good('clock', `${Math.round(skew)} ms`),
   ];
+};
+
+const REDIS_TIMEOUT_MS = 2000;
+
+const redis = async ({ operation }: AdminDeps): Promise<Finding[]> => {
+  if (operation.redis === undefined) return [];
+  const began = Date.now();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('late')), REDIS_TIMEOUT_MS);
+  });
+  try {
+    await Promise.race([operation.redis(), late]);
+    return [good('redis', `${Date.now() - began} ms`)];
+  } catch {
+    return [{ check: 'redis', state: 'bad', code: 'redis-away' }];
+  } finally {
+    clearTimeout(timer);
+  }
 };
 
 const mail = async (deps: AdminDeps): Promise<Finding> => {
@@ -123,12 +129,17 @@ const certificate = (deps: AdminDeps, now: Date): Promise<Finding> =>
 /** Looks at everything that a running provider needs. */
 export const examine = async (ctx: Context, deps: AdminDeps): Promise<Finding[]> => {
   const findings = await Promise.all([
+    configuration(ctx, deps),
+    services(ctx),
+    staffing(ctx, deps),
     database(ctx),
+    redis(deps),
     mail(deps),
     keys(ctx),
     outbox(ctx),
     auditChecks(ctx, deps),
     ...(deps.issuer.protocol === 'https:' ? [certificate(deps, ctx.now())] : []),
+    ...(deps.operation.real ? [backups(deps, ctx.now())] : []),
   ]);
   return findings.flat();
 };

@@ -22,6 +22,16 @@ export type AdminDeps = {
   readonly tryMail: () => Promise<void>;
   /** Writes what this process has noted of services' failures, so that a look right after one finds it. */
   readonly noteFailures: () => Promise<void>;
+  /** What `doctor` looks at beside the database. */
+  readonly operation: {
+    /** Rejects when Redis does not answer; undefined where there is none. */
+    readonly redis: (() => Promise<string>) | undefined;
+    readonly backupMeasures: (() => string) | undefined;
+    /** Checkpoints of the audit are kept outside of the log. */
+    readonly outside: boolean;
+    /** No sandbox: backups, checkpoints and people are expected as in production. */
+    readonly real: boolean;
+  };
   /** A change of the services takes a second person: everywhere but in the sandbox. */
   readonly twoForServices: boolean;
   /** Hours until a new role acts. */

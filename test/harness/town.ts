@@ -109,6 +109,8 @@ type Options = {
   readonly now?: () => Date;
   /** As in production, without what the sandbox permits; no logout tokens reach the services then. */
   readonly production?: boolean;
+  /** What backup and drill have measured. */
+  readonly backupMeasures?: () => string;
   readonly town?: Town;
   /** Further services, for which there is no server. */
   readonly registrations?: readonly Registration[];
@@ -209,6 +211,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     now,
     sources,
     ...(redis && { redis }),
+    ...(options.backupMeasures && { backupMeasures: options.backupMeasures }),
     // The services are on loopback, where only the sandbox may send logout tokens.
     ...(options.production !== true && {
       sandbox: { inboxUrl: `${issuer}/postfach`, testSuites: options.testSuites === true },
