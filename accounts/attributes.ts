@@ -3,6 +3,7 @@ import { startOfDay } from './coarse-time.ts';
 import { type Context, inTransaction } from './context.ts';
 import { type AccountSeal, sealOf } from './data-key.ts';
 import type { AccountId } from './ids.ts';
+import { believedUntil, expiredBefore } from './proof-age.ts';
 
 /** A postal address with the member names of OpenID Connect Core §5.1.1; `recipient` is for letters only. */
 export type PostalAddress = {
@@ -115,9 +116,36 @@ export const readWithSource = async (
   }));
 };
 
+/** A proof of an attribute: the day it was made, and the one from which it is believed no more, if there is one. */
+export type ProofOf = {
+  readonly name: AttributeName;
+  readonly on: Date;
+  readonly until?: Date;
+  readonly over: boolean;
+};
+
+/** What somebody else than the citizen vouches for, or has vouched for until the proof grew too old. */
+export const proofs = async (ctx: Context, account: AccountId): Promise<ProofOf[]> => {
+  const rows = await ctx
+    .db('attributes')
+    .where({ account_id: account })
+    .whereNot({ source: 'self' })
+    .orderBy('name')
+    .select('name', 'recorded_at');
+  return rows.map(({ name, recorded_at: on }): ProofOf => {
+    const until = believedUntil(name as AttributeName, on, ctx.proofDays);
+    return {
+      name: name as AttributeName,
+      on,
+      ...(until !== undefined && { until }),
+      over: until !== undefined && until <= ctx.now(),
+    };
+  });
+};
+
 /**
  * Writes attributes without a transaction or audit row of its own: for use cases that bring both. What a citizen types
- * never takes the place of a value that was proofed.
+ * never takes the place of a value that was proofed, as long as the proof is believed.
  */
 export const write = async (
   ctx: Context,
@@ -135,9 +163,13 @@ export const write = async (
     level: level ?? null,
     recorded_at: startOfDay(ctx.now()),
   }));
-  if (rows.length === 0) return;
-  const merged = ctx.db('attributes').insert(rows).onConflict(['account_id', 'name']).merge();
-  await (source === 'self' ? merged.where('attributes.source', 'self') : merged);
+  for (const row of rows) {
+    const merged = ctx.db('attributes').insert(row).onConflict(['account_id', 'name']).merge();
+    const over = expiredBefore(row.name as AttributeName, ctx.now(), ctx.proofDays);
+    await (source === 'self'
+      ? merged.whereRaw('(attributes.source = ? OR attributes.recorded_at <= ?::timestamptz)', ['self', over ?? null])
+      : merged);
+  }
 };
 
 /** Records attributes, each replacing what was there. Throws for an account that does not exist. */

@@ -2,6 +2,7 @@ import { type AccountRow, readAccountRow, rowSeal } from './account-row.ts';
 import { type AttributeName, type Attributes, attributeColumn } from './attributes.ts';
 import type { Context } from './context.ts';
 import type { AccountId } from './ids.ts';
+import { isBelieved, type ProofDays } from './proof-age.ts';
 import type { Registration, Text, Town } from './town.ts';
 import { type Proofs, verifiedClaims } from './verified-claims.ts';
 
@@ -10,6 +11,8 @@ export type Person = {
   readonly attributes: Attributes;
   /** How and when somebody else than the citizen has vouched for an attribute; by name. */
   readonly proofs?: Proofs;
+  /** How long they are believed. */
+  readonly proofDays?: ProofDays | undefined;
   /** Proven; absent for citizens without e-mail. */
   readonly email?: string;
   /** BCP 47. */
@@ -66,17 +69,21 @@ const addressClaim = ({ attributes: { address } }: Person): object | undefined =
 const sameName = (one: string, other: string): boolean =>
   one.localeCompare(other, 'de', { sensitivity: 'base', usage: 'search' }) === 0;
 
-const livesInTown = ({ attributes: { address }, town }: Person): boolean | undefined =>
-  address && Object.values(town.name).some((name) => sameName(name, address.locality));
-
-/** How long a card's word is believed: people move. */
-const RESIDENCE_PROOF_DAYS = 365;
-
-const residenceByCard = ({ attributes: { resident } }: Person, now: Date): boolean | undefined => {
-  if (resident === undefined) return undefined;
-  const days = (now.getTime() - Date.parse(resident.on)) / 86_400_000;
-  return days <= RESIDENCE_PROOF_DAYS ? resident.lives : undefined;
+/** By the address: as typed in, or as proofed not too long ago. People move. */
+const livesInTown = ({ attributes: { address }, proofs, proofDays, town }: Person, now: Date): boolean | undefined => {
+  const proof = proofs?.address;
+  if (proof !== undefined && !isBelieved('address', proof.on, now, proofDays)) return undefined;
+  return address && Object.values(town.name).some((name) => sameName(name, address.locality));
 };
+
+const residenceByCard = ({ attributes: { resident }, proofDays }: Person, now: Date): boolean | undefined =>
+  resident !== undefined && isBelieved('resident', resident.on, now, proofDays) ? resident.lives : undefined;
+
+/** The proofs that are not too old. */
+const believedProofs = ({ proofs = {}, proofDays }: Person, now: Date): Proofs =>
+  Object.fromEntries(
+    Object.entries(proofs).filter(([name, { on }]) => isBelieved(name as AttributeName, on, now, proofDays)),
+  );
 
 /** Enough for a region, too little for a street: several ten thousand people share it. */
 const POSTAL_AREA_DIGITS = 3;
@@ -128,7 +135,7 @@ export const CLAIM_CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
     from: ['address', 'resident'],
     derived: true,
     // The card's own answer is the register's; an address may have been typed in.
-    value: (person, now) => residenceByCard(person, now) ?? livesInTown(person),
+    value: (person, now) => residenceByCard(person, now) ?? livesInTown(person, now),
   },
   postal_code_area: {
     label: { de: 'Postleitzahlbereich (die ersten drei Ziffern)', en: 'Postal code area (the first three digits)' },
@@ -143,7 +150,7 @@ export const CLAIM_CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
     derived: false,
     value: (person, now, allowed) =>
       verifiedClaims(
-        person.proofs ?? {},
+        believedProofs(person, now),
         allowed.flatMap((claim) => {
           const entry = CLAIM_CATALOGUE[claim];
           const from = entry?.from.filter((name) => person.attributes[name] !== undefined) ?? [];
@@ -232,6 +239,7 @@ export const releasedFrom = (
       attributes.map(([name, sealed]) => [name, JSON.parse(open(attributeColumn(name), sealed))]),
     ),
     proofs: row.proofs ?? {},
+    proofDays: ctx.proofDays,
     ...(row.email === null ? {} : { email: open('accounts.email', row.email) }),
     language: row.language,
     subject: ctx.keys.subject(registration.organisation, account),

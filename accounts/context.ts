@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import type { Keys } from '../keys/keys.ts';
 import type { Limits } from './attempts.ts';
 import type { AccountId } from './ids.ts';
+import type { ProofDays } from './proof-age.ts';
 
 /** Who acts; written into every audit row. */
 export type Actor =
@@ -17,6 +18,8 @@ export type Context = {
   readonly keys: Keys;
   /** Counts attempts that need not be remembered for ever; without it, all are counted in the database. */
   readonly limits?: Limits;
+  /** How long proofs of identity are believed in this town. */
+  readonly proofDays?: ProofDays | undefined;
   /** Told of what is written only where nobody but the citizen can read it, so that monitoring can count it. */
   readonly count?: (event: string, detail: Readonly<Record<string, unknown>>) => void;
 };

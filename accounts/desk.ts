@@ -4,6 +4,7 @@ import * as attributes from './attributes.ts';
 import * as audit from './audit.ts';
 import { type Context, inTransaction } from './context.ts';
 import { type EmailAddress, parseEmail } from './email.ts';
+import { recordProofing } from './factors.ts';
 import { type AccountId, newAccountId, parseAccountId } from './ids.ts';
 import * as kennungen from './kennung.ts';
 import * as letterCodes from './letter-codes.ts';
@@ -195,6 +196,13 @@ export type NewCitizen = {
   readonly delivery: Delivery;
 };
 
+/**
+ * How well a citizen is proofed at the counter. A letter may be opened by somebody else, and who comes for another person
+ * shows nothing of that person's: the weakest link decides.
+ */
+const proofedAs = ({ evidence, delivery }: NewCitizen): 'low' | 'substantial' =>
+  delivery === 'post' || evidence === 'known-representative' ? 'low' : 'substantial';
+
 export type Created =
   | { outcome: 'created'; account: AccountId; kennung: string; code: Secret; expiresAt: Date; again: boolean }
   | { outcome: 'email-taken' }
@@ -227,7 +235,9 @@ export const create = (ctx: Context, by: string, town: Pick<Town, 'id'>, wanted:
         ...(wanted.email !== undefined && { email: wanted.email }),
       });
       kennung = inserted.kennung;
-      await attributes.write(tx, account, inserted.seal, wanted.attributes, 'counter');
+      const level = proofedAs(wanted);
+      await attributes.write(tx, account, inserted.seal, wanted.attributes, 'counter', level);
+      await recordProofing(tx, account, level);
       await audit.record(tx, 'account-created', {
         account,
         detail: { evidence: wanted.evidence, ticket: wanted.ticket },

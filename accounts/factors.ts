@@ -1,11 +1,13 @@
 import { type Enrolled, LEVELS, type Level } from './assurance.ts';
 import type { Context } from './context.ts';
 import type { AccountId } from './ids.ts';
+import { believedUntil, expiredBefore } from './proof-age.ts';
 
 /** The factors of an account and how well it was proofed, in one query. None for an account that is gone. */
 export const enrolled = async (ctx: Context, account: AccountId): Promise<Enrolled> => {
   const { rows } = await ctx.db.raw(
-    `SELECT CASE WHEN a.reduced_at IS NULL THEN coalesce(a.proofing, 'basis') ELSE 'basis' END AS proofing,
+    `SELECT CASE WHEN a.reduced_at IS NULL AND coalesce(a.proofed_at > ?::timestamptz, true)
+         THEN coalesce(a.proofing, 'basis') ELSE 'basis' END AS proofing,
        EXISTS (SELECT FROM passwords p WHERE p.account_id = a.id) AS password,
        t.account_id IS NOT NULL AS totp,
        coalesce(t.weak AND NOT coalesce(a.proofed_at >= t.created_at, false), false) AS weak_totp,
@@ -16,7 +18,7 @@ export const enrolled = async (ctx: Context, account: AccountId): Promise<Enroll
        EXISTS (SELECT FROM identities i WHERE i.account_id = a.id AND i.retired_at IS NULL AND i.source = 'eid') AS eid,
        EXISTS (SELECT FROM identities i WHERE i.account_id = a.id AND i.retired_at IS NULL AND i.source = 'bundid') AS bundid
      FROM accounts a LEFT JOIN totps t ON t.account_id = a.id WHERE a.id = ?`,
-    [account],
+    [expiredBefore('identity', ctx.now(), ctx.proofDays) ?? null, account],
   );
   const [row] = rows as {
     proofing: Level;
@@ -48,12 +50,24 @@ export const recordProofing = async (
   account: AccountId,
   level: Exclude<Level, 'basis'>,
 ): Promise<void> => {
-  // A weaker proof says nothing against a better one of before, and does not vouch for what was added since.
+  // A weaker proof says nothing against a better one that still stands, and does not vouch for what was added since.
   await ctx
     .db('accounts')
     .where({ id: account })
-    .whereRaw("coalesce(array_position(ARRAY['low', 'substantial', 'high'], proofing), 0) <= ?", [
-      LEVELS.indexOf(level),
-    ])
+    .whereRaw(
+      "(coalesce(array_position(ARRAY['low', 'substantial', 'high'], proofing), 0) <= ? OR proofed_at <= ?::timestamptz)",
+      [LEVELS.indexOf(level), expiredBefore('identity', ctx.now(), ctx.proofDays) ?? null],
+    )
     .update({ proofing: level, proofed_at: ctx.now() });
+};
+
+/** How well, when and until when an account was proofed; undefined for one that never was. */
+export const proofingOf = async (
+  ctx: Context,
+  account: AccountId,
+): Promise<{ level: Exclude<Level, 'basis'>; on: Date; until?: Date } | undefined> => {
+  const [row] = await ctx.db('accounts').where({ id: account }).select('proofing', 'proofed_at');
+  if (row?.proofing == null) return undefined;
+  const until = believedUntil('identity', row.proofed_at, ctx.proofDays);
+  return { level: row.proofing, on: row.proofed_at, ...(until !== undefined && { until }) };
 };

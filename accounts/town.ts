@@ -1,3 +1,5 @@
+import type { ProofDays } from './proof-age.ts';
+
 /** A text in the languages of the town; German is always there. */
 export type Text = Readonly<Record<string, string>> & { readonly de: string };
 
@@ -27,6 +29,8 @@ export type Town = {
   readonly staffWaitHours?: number;
   /** Hours between opening a recovery and the first moment of its code, by what the clerk has seen. */
   readonly recoveryWaitHours?: { readonly eid: number; readonly card: number; readonly other: number };
+  /** For how long proofs of identity are believed. */
+  readonly proofDays?: ProofDays;
   readonly organisations: readonly Organisation[];
   /** What people here like to build passwords of: clubs, firms, streets, nicknames. */
   readonly localWords?: readonly string[];

@@ -13,13 +13,14 @@ export type LoadedTown = { town: Town; registrations: Registration[] } | { fault
 
 type TownFile = Omit<
   Town,
-  'municipalityKey' | 'sharedNetworks' | 'localWords' | 'recoveryWaitHours' | 'staffWaitHours'
+  'municipalityKey' | 'sharedNetworks' | 'localWords' | 'recoveryWaitHours' | 'staffWaitHours' | 'proofDays'
 > & {
   municipality_key: string;
   shared_networks?: string[];
   local_words?: string[];
   staff_wait_hours?: number;
   recovery_wait_hours?: NonNullable<Town['recoveryWaitHours']>;
+  proof_days?: NonNullable<Town['proofDays']>;
 };
 type ServiceFile = {
   client_id: string;
@@ -149,7 +150,7 @@ const serviceFiles = (townFile: string): string[] => {
 const readTown = (source: TownSource, validate: ValidateFunction): Town | undefined => {
   const value = source.value();
   if (source.faults.length > 0 || !checkSchema(source, validate, value)) return undefined;
-  const { municipality_key, shared_networks, local_words, recovery_wait_hours, staff_wait_hours, ...rest } =
+  const { municipality_key, shared_networks, local_words, recovery_wait_hours, staff_wait_hours, proof_days, ...rest } =
     value as TownFile;
   const town: Town = {
     ...rest,
@@ -158,6 +159,7 @@ const readTown = (source: TownSource, validate: ValidateFunction): Town | undefi
     ...(local_words !== undefined && { localWords: local_words }),
     ...(staff_wait_hours !== undefined && { staffWaitHours: staff_wait_hours }),
     ...(recovery_wait_hours !== undefined && { recoveryWaitHours: recovery_wait_hours }),
+    ...(proof_days !== undefined && { proofDays: proof_days }),
   };
   checkTown(source, town);
   return town;

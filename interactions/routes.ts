@@ -175,6 +175,7 @@ export const createPages = (deps: PageDeps): Koa.Middleware => {
   pages.get('/konto', konto.get);
   pages.get('/konto/angemeldet', konto.arrived);
   pages.get('/konto/wechseln', konto.switchAccount);
+  pages.get('/konto/nachweis', konto.prove);
   pages.get('/konto/:page', konto.get);
   pages.get('/konto/:page/:action', konto.back);
   pages.post('/konto/:page/:action', konto.post, formsOf(deps));

@@ -144,6 +144,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     now,
     keys,
     actor: { kind: 'system', part: 'provider' },
+    proofDays: town.proofDays,
     ...(limits && { limits }),
     ...(count && { count }),
   });

@@ -29,6 +29,8 @@ const signIn = async (visit: Visit, proof: identities.Proof): Promise<Outcome> =
   const found = await identities.signIn(visit.domain, proof);
   switch (found.outcome) {
     case 'proven':
+      // Whoever shows the linked card is proofed anew; what contradicts an earlier proof is not recorded.
+      await identities.proof(visit.domain, found.account, proof);
       return on(visit, (progress) => {
         const { draft: _, identity: __, ...rest } = progress;
         return withIdentity(visit, rest, found.account, proof);

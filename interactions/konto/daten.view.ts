@@ -10,6 +10,7 @@ import { addressFields } from '../steps/address-fields.ts';
 import { datenTexts } from '../texts/daten.ts';
 import type { Visitor } from './konto.ts';
 import { day, kontoForm, kontoPage } from './page.view.ts';
+import { identityLine, proofNote } from './proofs.view.ts';
 
 const section = (title: string, body: Fragment): Html =>
   html`<section class="ss-data"><h2 class="kern-heading-medium">${title}</h2>${body}</section>`;
@@ -81,7 +82,11 @@ const postalLines = ({ street_address, postal_code, locality, country }: attribu
 const ORDER: readonly string[] = ['given_name', 'family_name', 'birthdate', 'address', 'age_over', 'resident'];
 
 /** What is recorded, as a citizen reads it. */
-const recordedItem = (visitor: Visitor, { name, value, source }: Recorded): Html => {
+const recordedItem = (
+  visitor: Visitor,
+  { name, value, source }: Recorded,
+  proof: attributes.ProofOf | undefined,
+): Html => {
   const { language } = visitor.shell;
   const t = datenTexts(language);
   const shown: Fragment =
@@ -91,7 +96,7 @@ const recordedItem = (visitor: Visitor, { name, value, source }: Recorded): Html
         ? claimValue('resident', (value as { lives: boolean }).lives, language)
         : claimValue(name, value, language);
   return html`<dt class="kern-body"><strong>${t.attributes[name]}</strong></dt>
-    <dd class="kern-body">${shown}<br><span class="kern-body--small kern-body--muted">${t.sources[source]}</span></dd>`;
+    <dd class="kern-body">${shown}<br><span class="kern-body--small kern-body--muted">${t.sources[source]}${proof && `, ${proofNote(visitor, proof)}`}</span></dd>`;
 };
 
 const person = async (visitor: Visitor): Promise<Html> => {
@@ -112,14 +117,22 @@ const person = async (visitor: Visitor): Promise<Html> => {
     ...flash?.values,
   };
   const state = { ...visitor, flash: { ...flash, values } };
-  const open = (name: string): boolean => recorded.every((one) => one.name !== name || one.source === 'self');
+  const proofs = await attributes.proofs(domain, account.id);
+  const open = (name: string): boolean => proofs.every((proof) => proof.name !== name || proof.over);
   const correctable = ['given_name', 'family_name', 'birthdate', 'address'].some(open);
   return html`<dl class="ss-retention">
       <dt class="kern-body"><strong>${t.kennung}</strong></dt><dd class="kern-body">${account.kennung}</dd>
       <dt class="kern-body"><strong>${t.email}</strong></dt>
       <dd class="kern-body">${account.email ?? t.nothing}<br><a class="kern-link" href="/konto/email">${t.change}</a></dd>
-      ${recorded.map((one) => recordedItem(visitor, one))}
+      ${recorded.map((one) =>
+        recordedItem(
+          visitor,
+          one,
+          proofs.find(({ name }) => name === one.name),
+        ),
+      )}
     </dl>
+    ${await identityLine(visitor)}
     <p class="kern-body">${t.personHint}</p>
     ${
       correctable &&

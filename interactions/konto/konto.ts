@@ -218,6 +218,11 @@ export const createKonto = (deps: PageDeps, pages: Readonly<Record<string, Konto
       redirect(ctx, typeof state === 'string' && PATH.test(state) ? state : '/konto');
     },
 
+    /** Proves the citizen's identity, by card or BundID; the sign-in asks for a level that takes it. */
+    async prove(ctx: Koa.Context): Promise<void> {
+      signIn(deps, ctx, '/konto', { acr_values: assurance.ACR.substantial });
+    },
+
     /** Another citizen, or the same person in another role, at this browser. */
     async switchAccount(ctx: Koa.Context): Promise<void> {
       signIn(deps, ctx, '/konto', { prompt: 'login' });

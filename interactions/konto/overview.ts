@@ -3,6 +3,7 @@ import { languageFor, textsIn } from '../language.ts';
 import { datenTexts } from '../texts/daten.ts';
 import type { KontoPage, Visitor } from './konto.ts';
 import { kontoPage } from './page.view.ts';
+import { proofAlert } from './proofs.view.ts';
 
 const card = (path: string, title: string, text: string): Html =>
   html`<li class="ss-card"><a class="ss-card__link" href="/konto/${path}">${title}</a><p class="ss-card__text">${text}</p></li>`;
@@ -16,6 +17,7 @@ const view = async (visitor: Visitor): Promise<string> => {
     title: t.title,
     top: true,
     body: html`<p class="kern-body kern-body--large">${t.lead}</p>
+    ${await proofAlert(visitor)}
     <dl class="ss-kennung"><dt>${t.kennung.title}</dt><dd><code>${account.kennung}</code></dd></dl>
     <p class="kern-body">${t.kennung.text}</p>
     <ul class="ss-cards">

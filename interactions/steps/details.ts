@@ -1,4 +1,11 @@
-import { type Attributes, parsePostalAddress, read, record, type TypedAttribute } from '../../accounts/attributes.ts';
+import {
+  type Attributes,
+  parsePostalAddress,
+  proofs,
+  read,
+  record,
+  type TypedAttribute,
+} from '../../accounts/attributes.ts';
 import { CLAIM_CATALOGUE, dayOf } from '../../accounts/claims.ts';
 import type { Form } from '../form.ts';
 import { sourcePosts } from '../identity/start.ts';
@@ -24,9 +31,13 @@ const NAMES = [
 const missingAttributes = async (visit: Visit): Promise<TypedAttribute[]> => {
   if (visit.account === undefined) return [];
   const known = await read(visit.domain, visit.account.id);
+  // A value whose proof is too old is asked for again: it may have changed.
+  const over = new Set(
+    (await proofs(visit.domain, visit.account.id)).filter((one) => one.over).map(({ name }) => name),
+  );
   const wanted = new Set(visit.needs.missing.flatMap((claim) => CLAIM_CATALOGUE[claim]?.from ?? []));
   const order: readonly TypedAttribute[] = ['given_name', 'family_name', 'birthdate', 'address'];
-  return order.filter((name) => wanted.has(name) && known[name] === undefined);
+  return order.filter((name) => wanted.has(name) && (known[name] === undefined || over.has(name)));
 };
 
 const parseName = (text: string): string | undefined => {
