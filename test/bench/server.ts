@@ -1,4 +1,6 @@
 /** The provider under test: as `provider/main.ts` puts it together, with commands from the bench beside it. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Secret } from '../../accounts/secret.ts';
 import { createHashing } from '../../adapters/hashing.ts';
 import { createLog } from '../../adapters/log.ts';
@@ -20,7 +22,10 @@ export type ServerSettings = {
   ring: string;
   townFile: string;
 };
-export type ServerQuestion = { do: 'saturate'; on: boolean } | { do: 'ceiling'; seconds: number };
+export type ServerQuestion = { do: 'saturate'; on: boolean } | { do: 'ceiling'; seconds: number } | { do: 'memory' };
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
 
 const started = Promise.withResolvers<ServerSettings>();
 process.once('message', (message) => started.resolve(message as ServerSettings));
@@ -68,6 +73,12 @@ process.on('message', async (question: ServerQuestion) => {
     saturated = question.on;
     if (saturated) void burn(() => !saturated);
     process.send?.({});
+  } else if (question.do === 'memory') {
+    // Twice: what finalizers let go of is collected by the second.
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    collect();
+    process.send?.(process.memoryUsage());
   } else {
     const begin = performance.now();
     const done = await burn(() => performance.now() - begin > question.seconds * 1000);
