@@ -29,7 +29,7 @@ test('a leak, growing latency, tables that are not purged and failures are each 
   const faulty: [string, Minute[], Record<string, number>][] = [
     ['heap', minutes(20, (minute) => ({ heapMb: 60 + minute * 0.4 })), {}],
     ['heap', minutes(1440, (minute) => ({ heapMb: 60 + minute * 0.01 })), {}],
-    ['latency', minutes(20, (minute) => ({ p50: 10 + minute })), {}],
+    ['latency', minutes(20, (minute) => ({ p50: 10 + 2 * minute })), {}],
     ['tables', minutes(20), { oidc_lasting: 7 }],
     ['failed', minutes(20, (minute) => ({ failed: minute === 3 ? 1 : 0 })), {}],
   ];
