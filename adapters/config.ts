@@ -1,13 +1,14 @@
 import { readFileSync, statSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import type { KeyRing } from '../keys/key-ring.ts';
 import type { LogLevel } from './log.ts';
 import { isLoopbackHost } from './mail.ts';
 import { readSources, type SourceSettings } from './source-config.ts';
+import { readWatch, type WatchSettings } from './watch-config.ts';
 
 /** The settings of a provider in production; read once, frozen. */
-export type Config = {
+export type Config = WatchSettings & {
   readonly issuer: URL;
   readonly host: string;
   readonly port: number;
@@ -26,12 +27,6 @@ export type Config = {
   /** Where clients with certificates reach the token endpoint and its neighbours (RFC 8705 §5). */
   readonly mtlsOrigin?: URL;
   readonly keyRing: KeyRing;
-  /** Where Prometheus collects; nobody else may reach it. */
-  readonly metrics?: { readonly host: string; readonly port: number };
-  /** Where the audit's checkpoints go; the log if nothing is set. */
-  readonly auditCheckpoints?: { readonly file: string } | { readonly host: string; readonly port: number };
-  /** What backup and drill last measured, for `schluessel doctor`: the files that monitoring collects. */
-  readonly backupMetricsFiles: readonly string[];
   /** Identity sources; each is off unless it is set up. */
   readonly sources: SourceSettings;
   readonly logLevel: LogLevel;
@@ -93,9 +88,7 @@ export const readConfig = (
   const trustedProxies = readProxies(env['TRUSTED_PROXIES'], fault);
   const mtlsOrigin = readMtlsOrigin(env['MTLS_ORIGIN'], issuer, fault);
   const keyRing = readKeyRing(env, parseKeyRing, files, fault);
-  const metrics = readMetrics(env, port, fault);
-  const auditCheckpoints = readCheckpoints(env['AUDIT_CHECKPOINTS'], fault);
-  const backupMetricsFiles = readPaths('BACKUP_METRICS_FILES', env, fault);
+  const watch = readWatch(env, port, fault);
   const sources = readSources(env, files, issuer, now, fault);
   const logLevel = LOG_LEVELS.find((level) => level === (given(env['LOG_LEVEL']) ?? 'info'));
   if (logLevel === undefined) fault(`LOG_LEVEL is not a level: set one of ${LOG_LEVELS.join(', ')}, or leave it out.`);
@@ -111,7 +104,7 @@ export const readConfig = (
     smtpUrl === undefined ||
     townFile === undefined ||
     trustedProxies === undefined ||
-    backupMetricsFiles === undefined ||
+    watch === undefined ||
     keyRing === undefined ||
     logLevel === undefined
   ) {
@@ -131,9 +124,7 @@ export const readConfig = (
     trustedProxies: Object.freeze(trustedProxies),
     ...(mtlsOrigin !== undefined && { mtlsOrigin }),
     keyRing,
-    ...(metrics !== undefined && { metrics }),
-    ...(auditCheckpoints !== undefined && { auditCheckpoints }),
-    backupMetricsFiles: Object.freeze(backupMetricsFiles),
+    ...watch,
     sources: Object.freeze(sources),
     logLevel,
   });
@@ -204,39 +195,6 @@ const readHost = (value: string | undefined, fault: Fault): string | undefined =
     : fault(
         'HOST is not an IP address to listen on: set one, like 127.0.0.1 or 0.0.0.0, or leave it out for 127.0.0.1.',
       );
-};
-
-const SYSLOG_PORT = 514;
-
-const readCheckpoints = (value: string | undefined, fault: Fault): Config['auditCheckpoints'] => {
-  const text = given(value);
-  if (text === undefined) return undefined;
-  if (isAbsolute(text)) return { file: text };
-  if (text.startsWith('syslog://') && URL.canParse(text)) {
-    const { hostname, port } = new URL(text);
-    if (hostname !== '') return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || SYSLOG_PORT) };
-  }
-  return fault('AUDIT_CHECKPOINTS is neither the absolute path of a file nor like syslog://host:514.');
-};
-
-/** Files need not be there yet: the first backup writes them. */
-const readPaths = (name: string, env: Environment, fault: Fault): string[] | undefined => {
-  const paths = (given(env[name]) ?? '').split(',').flatMap((path) => given(path) ?? []);
-  return paths.every((path) => isAbsolute(path))
-    ? paths
-    : fault(`${name} is no list of absolute paths with commas between: correct it, or leave it out.`);
-};
-
-const readMetrics = (env: Environment, port: number | undefined, fault: Fault): Config['metrics'] => {
-  const text = given(env['METRICS_PORT']);
-  const host = given(env['METRICS_HOST']) ?? '127.0.0.1';
-  if (text === undefined) return undefined;
-  const own = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (own < 1 || own > 65535)
-    return fault('METRICS_PORT is not a port: set a number from 1 to 65535, or leave it out.');
-  if (own === port) return fault('METRICS_PORT is the same as PORT: citizens would reach it, set another one.');
-  if (!ipaddr.isValid(host)) return fault('METRICS_HOST is not an IP address: set one, or leave it out for 127.0.0.1.');
-  return { host, port: own };
 };
 
 const readDatabaseUrl = (value: string | undefined, fault: Fault): string | undefined => {

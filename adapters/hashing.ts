@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism, setPriority } from 'node:os';
 import type { PasswordHashing } from '../accounts/passwords.ts';
 import type { Secret } from '../accounts/secret.ts';
+import { beginPart } from './tracing.ts';
 
 export type HashingSettings = {
   readonly processes: number;
@@ -97,10 +98,11 @@ class HashingProcesses {
       this.#refused += 1;
       return Promise.reject(busy());
     }
-    return new Promise((resolve, reject) => {
+    const end = beginPart('hashing');
+    return new Promise<HashingAnswer>((resolve, reject) => {
       this.#waiting.push({ work, resolve, reject, deaths: 0 });
       this.#dispatch();
-    });
+    }).finally(() => end?.(false));
   }
 
   async close(): Promise<void> {

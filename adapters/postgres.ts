@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import createKnex, { type Knex } from 'knex';
 import pg from 'pg';
+import { beginPart } from './tracing.ts';
 
 /** One pool of connections, seen by Knex and as it is. */
 export type Postgres = { readonly knex: Knex; readonly pool: pg.Pool; close(): Promise<void> };
@@ -24,18 +25,26 @@ class ImpatientClient extends pg.Client {
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of `query` cannot be restated, arguments pass unchanged
   override query(...args: any[]): any {
     const timer = setTimeout(() => this.connection.stream.destroy(), SILENCE_TIMEOUT_MS);
-    const done = (): void => clearTimeout(timer);
+    const end = beginPart('database');
+    const done = (failed: boolean): void => {
+      clearTimeout(timer);
+      end?.(failed);
+    };
     const callback = args.at(-1);
     if (typeof callback === 'function') {
       args[args.length - 1] = (...result: unknown[]): void => {
-        done();
+        done(result[0] != null);
         callback(...result);
       };
       return super.query(...(args as Parameters<pg.Client['query']>));
     }
     const result: unknown = super.query(...(args as Parameters<pg.Client['query']>));
-    if (result instanceof Promise) result.then(done, done);
-    else done();
+    if (result instanceof Promise)
+      result.then(
+        () => done(false),
+        () => done(true),
+      );
+    else done(false);
     return result;
   }
 }

@@ -24,6 +24,7 @@ import { createRedisStore } from '../adapters/oidc-store-redis.ts';
 import { listen, type Postgres } from '../adapters/postgres.ts';
 import type { RedisConnection } from '../adapters/redis.ts';
 import type { SourceSettings } from '../adapters/source-config.ts';
+import { inTrace } from '../adapters/tracing.ts';
 import { createPages } from '../interactions/routes.ts';
 import { dormancyText } from '../interactions/texts/privacy-mails.ts';
 import type { Keys } from '../keys/keys.ts';
@@ -46,6 +47,7 @@ import type { Health } from './health.ts';
 import { deliverLogouts, queueBackchannelLogout } from './logout.ts';
 import { createLogoutPages } from './logout-pages.ts';
 import type { Metrics } from './metrics.ts';
+import { areaOf } from './metrics-areas.ts';
 import { nameAliases } from './mtls.ts';
 import { leaveForm, securityHeaders } from './navigation.ts';
 import { postToGet } from './post-requests.ts';
@@ -324,7 +326,11 @@ export async function createApp(deps: AppDeps): Promise<App> {
       const request = requestId(req);
       res.setHeader('x-request-id', request);
       addresses.set(req, address);
-      inRequest(request, () => void (isProtocolOnly(req) ? current.handler : handle)(req, res));
+      const facts = { 'http.request.method': req.method ?? '', 'schluessel.request': request };
+      inTrace(areaOf(req.url ?? ''), facts, (end) => {
+        if (end) res.once('close', () => end(res.statusCode >= 500, { 'http.response.status_code': res.statusCode }));
+        inRequest(request, () => void (isProtocolOnly(req) ? current.handler : handle)(req, res));
+      });
     },
     provider: () => current.instance,
     async close() {

@@ -11,6 +11,7 @@ import { createMailer } from '../adapters/mail.ts';
 import { connect, migrate } from '../adapters/postgres.ts';
 import { connectRedis } from '../adapters/redis.ts';
 import { loadTown } from '../adapters/town.ts';
+import { startTracing } from '../adapters/tracing.ts';
 import { parseKeyRing } from '../keys/key-ring.ts';
 import { createKeys } from '../keys/keys.ts';
 import { createApp } from './app.ts';
@@ -55,6 +56,7 @@ if (config.workers > 1 && cluster.isPrimary) {
   process.exit(await keepWorkers(config.workers, log));
 }
 
+const tracing = config.tracing && (await startTracing(config.tracing));
 const postgres = connect(config.databaseUrl, { applicationName: 'stadtschluessel', max: 10 });
 const redis = config.redisUrl === undefined ? undefined : await connectRedis(config.redisUrl);
 // The workers share the machine: together they hash on as many cores as one would.
@@ -136,6 +138,7 @@ const stop = async (): Promise<void> => {
   mailer.close();
   await redis?.close();
   await postgres.close();
+  await tracing?.close();
   if (cluster.isWorker) process.exit(0);
 };
 process.on('SIGTERM', stop);

@@ -53,6 +53,23 @@ test('the sandbox cannot be had in production', (t) => {
   for (const PROFILE of ['sandbox', 'production', 'x']) t.regex(faultsWith({ PROFILE }).join(), /^PROFILE/);
 });
 
+test('traces go to a collector over TLS or on this machine, or nowhere', (t) => {
+  const settings = (OTEL_EXPORTER_OTLP_ENDPOINT: string, share?: string) =>
+    readConfig({ ...GOOD, OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER_ARG: share }, parseKeyRing) as Config;
+  t.false('tracing' in (readConfig(GOOD, parseKeyRing) as Config));
+  t.is(settings('http://127.0.0.1:4318').tracing?.share, 1);
+  t.deepEqual(settings('https://spuren.stadt.example/otlp', '0.05').tracing, {
+    endpoint: new URL('https://spuren.stadt.example/otlp'),
+    share: 0.05,
+  });
+  for (const endpoint of ['http://spuren.stadt.example', 'spuren', 'https://u:p@spuren.stadt.example', 'ftp://x'])
+    t.regex(faultsWith({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }).join(), /^OTEL_EXPORTER_OTLP_ENDPOINT/, endpoint);
+  for (const share of ['2', '-1', 'alle']) {
+    const wrong = { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://spuren.stadt.example', OTEL_TRACES_SAMPLER_ARG: share };
+    t.regex(faultsWith(wrong).join(), /^OTEL_TRACES_SAMPLER_ARG/, share);
+  }
+});
+
 test('mutual TLS has a host of its own', (t) => {
   const config = readConfig({ ...GOOD, MTLS_ORIGIN: 'https://mtls.login.stadt.example' }, parseKeyRing) as Config;
   t.is(config.mtlsOrigin?.host, 'mtls.login.stadt.example');
