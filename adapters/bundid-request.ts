@@ -1,4 +1,5 @@
 import { SAML } from '@node-saml/node-saml';
+import { SignedXml } from 'xml-crypto';
 import { type BundIdAttribute, nameOfAttribute } from './bundid-attributes.ts';
 
 /** How BundID is reached, and as whom. Keys and certificates are PEM. */
@@ -11,15 +12,9 @@ export type BundIdSettings = {
     readonly ssoUrl: URL;
     /** Two while BundID changes its key. */
     readonly certificates: readonly string[];
-    /** Whether assertions are signed by themselves too, inside of the signed response. */
-    readonly signsAssertions: boolean;
-    /**
-     * Older providers seal with AES-CBC. Nobody can try changed ciphertexts here, as the response around them is signed and
-     * checked first; BundID itself has no need of it, and no setting of production leads here.
-     */
-    readonly sealsWithCbc?: true;
   };
-  readonly signing: { readonly key: string; readonly certificate: string };
+  /** `next` is published before it signs: BundID must know it first. */
+  readonly signing: { readonly key: string; readonly certificate: string; readonly next?: string };
   /** The first is published; those after it still open what was sealed for them. */
   readonly encryption: readonly { readonly key: string; readonly certificate: string }[];
   readonly organisation: string;
@@ -103,8 +98,6 @@ export const commonOptions = (settings: BundIdSettings) => ({
   signatureAlgorithm: 'sha256' as const,
   digestAlgorithm: 'sha256',
   identifierFormat: 'urn:oasis:names:tc:SAML:2.0:nameid-format:transient',
-  wantAuthnResponseSigned: true,
-  wantAssertionsSigned: settings.idp.signsAssertions,
   authnRequestBinding: 'HTTP-POST',
   skipRequestCompression: true,
 });
@@ -129,16 +122,39 @@ export const authnRequest = async (
   return SAMLRequest;
 };
 
+/** What may seal for us, the best first, in the place of the list that node-saml has. */
+const ENCRYPTION_METHODS = [
+  '<EncryptionMethod Algorithm="http://www.w3.org/2009/xmlenc11#aes256-gcm"/>',
+  '<EncryptionMethod Algorithm="http://www.w3.org/2009/xmlenc11#aes128-gcm"/>',
+  '<EncryptionMethod Algorithm="http://www.w3.org/2009/xmlenc11#rsa-oaep"><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><xenc11:MGF xmlns:xenc11="http://www.w3.org/2009/xmlenc11#" Algorithm="http://www.w3.org/2009/xmlenc11#mgf1sha256"/></EncryptionMethod>',
+  '<EncryptionMethod Algorithm="http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p"/>',
+].join('');
+
 /**
- * Our metadata in the form that BundID takes (interface description §7.2): without `ID` and `validUntil`, and with every
- * certificate that is in force.
+ * Our metadata in the form that BundID takes (interface description §7.2): without `ID` and `validUntil`, with every
+ * certificate that is in force, signed. As there is no `ID`, the signature refers to the document (`URI=""`).
  */
 export const bundIdMetadata = (settings: BundIdSettings): string => {
   const [current] = settings.encryption;
   if (current === undefined) throw new Error('no key for encryption');
-  const saml = new SAML({ ...commonOptions(settings), decryptionPvk: current.key });
-  return saml
-    .generateServiceProviderMetadata(current.certificate, settings.signing.certificate)
+  const { certificate, next, key } = settings.signing;
+  const saml = new SAML({ ...commonOptions(settings), decryptionPvk: current.key, wantAssertionsSigned: true });
+  const xml = saml
+    .generateServiceProviderMetadata(current.certificate, next === undefined ? certificate : [certificate, next])
     .replace(/ ID="[^"]*"/, '')
-    .replaceAll(/\s*<EncryptionMethod Algorithm="[^"]*-cbc"\/>/g, '');
+    .replace(/<EncryptionMethod [\s\S]*<EncryptionMethod [^>]*>/, ENCRYPTION_METHODS);
+  const signature = new SignedXml({
+    privateKey: key,
+    publicCert: certificate,
+    signatureAlgorithm: 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256',
+    canonicalizationAlgorithm: 'http://www.w3.org/2001/10/xml-exc-c14n#',
+  });
+  signature.addReference({
+    xpath: '/*',
+    transforms: ['http://www.w3.org/2000/09/xmldsig#enveloped-signature', 'http://www.w3.org/2001/10/xml-exc-c14n#'],
+    digestAlgorithm: 'http://www.w3.org/2001/04/xmlenc#sha256',
+    isEmptyUri: true,
+  });
+  signature.computeSignature(xml, { prefix: 'ds', location: { reference: '/*', action: 'prepend' } });
+  return signature.getSignedXml();
 };

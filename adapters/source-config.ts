@@ -168,6 +168,10 @@ const readBundId = (read: Reader, issuer: URL): BundIdSettings | undefined => {
     read.optional('BUNDID_OLD_ENCRYPTION_KEY_FILE') === undefined
       ? []
       : [read.pair('BUNDID_OLD_ENCRYPTION', 'used until now', true)];
+  const nextSigning =
+    read.optional('BUNDID_NEXT_SIGNING_CERT_FILE') === undefined
+      ? undefined
+      : read.certificates('BUNDID_NEXT_SIGNING_CERT_FILE', 'the certificate that requests will be signed with next');
   const onlineServiceId = read.required(
     'BUNDID_ONLINE_SERVICE_ID',
     'the BMI-ID of your online service, like BMI-X0000',
@@ -191,8 +195,8 @@ const readBundId = (read: Reader, issuer: URL): BundIdSettings | undefined => {
     // As registered: without the slash that a parser adds.
     entityId: read.optional('BUNDID_ENTITY_ID') ?? '',
     acsUrl: new URL('/bundid/acs', issuer),
-    idp: { entityId: idpEntityId, ssoUrl, certificates, signsAssertions: true },
-    signing,
+    idp: { entityId: idpEntityId, ssoUrl, certificates },
+    signing: { ...signing, ...(nextSigning?.[0] && { next: nextSigning[0] }) },
     encryption: [encryption, ...(old === undefined ? [] : [old])],
     organisation,
     onlineServiceId,

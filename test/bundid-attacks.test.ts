@@ -276,6 +276,48 @@ refused(
   withResponse((xml) => xml.replace('xmlenc#rsa-oaep-mgf1p', 'xmlenc#rsa-1_5')),
   /EncryptionMethod/,
 );
+refused(
+  'a mask that rsa-oaep-mgf1p does not have',
+  withResponse((xml) =>
+    xml.replace(
+      '</xenc:EncryptionMethod>',
+      '<x:MGF xmlns:x="http://www.w3.org/2009/xmlenc11#" Algorithm="http://www.w3.org/2009/xmlenc11#mgf1sha256"/></xenc:EncryptionMethod>',
+    ),
+  ),
+  /mask/,
+);
+refused(
+  'a digest for the key that nobody knows',
+  (keys) =>
+    signRoot(
+      responseXml(
+        usual(),
+        encrypted(signRoot(assertionXml(usual()), keys.idp), keys.encryption.certificate, { digest: 'sha256' }).replace(
+          'xmlenc#sha256',
+          'xmldsig-more#md5',
+        ),
+      ),
+      keys.idp,
+    ),
+  /DigestMethod/,
+);
+refused(
+  'two keys',
+  withResponse((xml) => {
+    const key = /<xenc:EncryptedKey [\s\S]*<\/xenc:EncryptedKey>/.exec(xml)?.[0] ?? '';
+    return xml.replace(key, key + key.replace(/ Id="[^"]*"/, ''));
+  }),
+  /several keys/,
+);
+refused(
+  'a tag cut short',
+  withResponse((xml) =>
+    xml.replace(/([A-Za-z0-9+/=]+)(?=<\/xenc:CipherValue><\/xenc:CipherData><\/xenc:EncryptedData>)/, (text) =>
+      Buffer.from(text, 'base64').subarray(0, -4).toString('base64'),
+    ),
+  ),
+  /changed/,
+);
 
 // XML itself.
 refused('a document type', (keys) => genuine(keys).replace('?>', '?><!DOCTYPE r [<!ENTITY x "y">]>'), /document type/);

@@ -1,9 +1,22 @@
-import { X509Certificate } from 'node:crypto';
+import { constants, createCipheriv, publicEncrypt, randomBytes, X509Certificate } from 'node:crypto';
 import { DOMParser } from '@xmldom/xmldom';
 import test from 'ava';
 import { SignedXml } from 'xml-crypto';
-import { genuineResponse, refusal, responseXml, signRoot } from '../infra/sandbox/counterparts/saml-wire.ts';
-import { ACS, BPK2, ENTITY_ID, encode, IDP, QAA, QUESTION, startBridge, statement } from './harness/bundid.ts';
+import { bundIdMetadata } from '../adapters/bundid-request.ts';
+import { openSealed } from '../adapters/xml-decryption.ts';
+import { encrypted, genuineResponse, refusal, responseXml, signRoot } from '../infra/sandbox/counterparts/saml-wire.ts';
+import {
+  ACS,
+  BPK2,
+  bundIdSettings,
+  ENTITY_ID,
+  encode,
+  IDP,
+  QAA,
+  QUESTION,
+  startBridge,
+  statement,
+} from './harness/bundid.ts';
 
 const parse = (xml: string) => new DOMParser().parseFromString(xml, 'text/xml');
 
@@ -37,22 +50,91 @@ test('the request is what BundID asks for, signed with SHA-256', async (t) => {
   t.is(signed.getElementsByTagName('akdb:Elster').length, 1);
 });
 
-test('the metadata has neither ID nor validUntil, and every certificate', async (t) => {
+test('the metadata has neither ID nor validUntil, every certificate, and what may seal', async (t) => {
   const { bridge, keys } = await startBridge();
   const xml = bridge.metadata();
   const root = parse(xml).documentElement;
   t.false(root.hasAttribute('ID'));
   t.false(root.hasAttribute('validUntil'));
   t.is(root.getAttribute('entityID'), ENTITY_ID);
-  t.notRegex(xml, /-cbc/);
-  const published = Array.from(
-    root.getElementsByTagName('ds:X509Certificate'),
-    (one) => new X509Certificate(Buffer.from(one.textContent ?? '', 'base64')).fingerprint256,
-  );
+  t.notRegex(xml, /-cbc|rsa-1_5/);
+  const published = (use: string) =>
+    Array.from(root.getElementsByTagName('KeyDescriptor'))
+      .filter((one) => one.getAttribute('use') === use)
+      .map((one) => one.getElementsByTagName('ds:X509Certificate').item(0)?.textContent ?? '')
+      .map((text) => new X509Certificate(Buffer.from(text, 'base64')).fingerprint256);
+  const printOf = ({ certificate }: { certificate: string }) => new X509Certificate(certificate).fingerprint256;
+  t.deepEqual(published('signing'), [printOf(keys.signing)]);
+  t.deepEqual(published('encryption'), [printOf(keys.encryption)]);
   t.deepEqual(
-    published.toSorted(),
-    [keys.signing, keys.encryption].map((one) => new X509Certificate(one.certificate).fingerprint256).toSorted(),
+    Array.from(root.getElementsByTagName('EncryptionMethod'), (one) =>
+      one.getAttribute('Algorithm')?.replace(/.*#/, ''),
+    ),
+    ['aes256-gcm', 'aes128-gcm', 'rsa-oaep', 'rsa-oaep-mgf1p'],
   );
+  // The next key for signatures is made known before it is used.
+  const settings = bundIdSettings(keys);
+  const overlapping = parse(
+    bundIdMetadata({ ...settings, signing: { ...settings.signing, next: keys.stranger.certificate } }),
+  ).documentElement;
+  t.is(overlapping.getElementsByTagName('KeyDescriptor').length, 3);
+});
+
+test('the metadata is signed, without needing an ID', async (t) => {
+  const { bridge, keys } = await startBridge();
+  const xml = bridge.metadata();
+  const check = (text: string): boolean => {
+    const signature = parse(text).documentElement.firstChild as Element;
+    const verifier = new SignedXml({ publicCert: keys.signing.certificate, getCertFromKeyInfo: () => null });
+    verifier.loadSignature(signature as unknown as Node);
+    return verifier.checkSignature(text);
+  };
+  t.true(check(xml));
+  t.throws(() => {
+    if (!check(xml.replace(ACS, 'https://other.example/acs'))) throw new Error('changed');
+  });
+});
+
+for (const [name, seal] of Object.entries({
+  'rsa-oaep-mgf1p with the digest left out': {},
+  'rsa-oaep-mgf1p with SHA-1': { digest: 'sha1' },
+  'rsa-oaep-mgf1p with SHA-256': { digest: 'sha256' },
+  'rsa-oaep-mgf1p with SHA-512': { digest: 'sha512' },
+  'rsa-oaep of XML Encryption 1.1, nothing said': { transport: 'rsa-oaep' },
+  'rsa-oaep with SHA-256 in both places': { transport: 'rsa-oaep', digest: 'sha256', mask: 'sha256' },
+  'rsa-oaep with two different hashes': { transport: 'rsa-oaep', digest: 'sha512', mask: 'sha256' },
+  'rsa-oaep with a label': { transport: 'rsa-oaep', digest: 'sha256', mask: 'sha1', label: 'stadt' },
+  'the key beside what it opens': { place: 'beside', digest: 'sha256' },
+  'AES-128-GCM': { cipher: 'aes128-gcm' },
+  'AES-192-GCM': { cipher: 'aes192-gcm' },
+} as const)) {
+  test(`sealed with ${name}`, async (t) => {
+    const { bridge, keys, reasons } = await startBridge();
+    const xml = genuineResponse(statement('_r'), keys.idp, keys.oldEncryption.certificate, seal);
+    t.like(await bridge.read(encode(xml), '_r', QUESTION), { outcome: 'proven', pseudonym: 'bpk-of-erika' });
+    t.deepEqual(reasons, []);
+  });
+}
+
+test('what OpenSSL seals with RSA-OAEP is opened as well', async (t) => {
+  const { keys } = await startBridge();
+  const key = randomBytes(32);
+  const iv = randomBytes(12);
+  const cipher = createCipheriv('aes-256-gcm', key, iv);
+  const content = Buffer.concat([iv, cipher.update('<a>ä</a>'), cipher.final(), cipher.getAuthTag()]);
+  for (const hash of ['sha1', 'sha256'] as const) {
+    const padding = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: hash };
+    const wrapped = publicEncrypt({ key: new X509Certificate(keys.encryption.certificate).publicKey, ...padding }, key);
+    const sealed = parse(
+      encrypted('<x/>', keys.encryption.certificate, { transport: 'rsa-oaep', digest: hash, mask: hash }),
+    ).documentElement;
+    const [first, second] = Array.from(sealed.getElementsByTagName('xenc:CipherValue'));
+    if (first?.firstChild == null || second?.firstChild == null) return t.fail();
+    first.firstChild.nodeValue = wrapped.toString('base64');
+    second.firstChild.nodeValue = content.toString('base64');
+    t.is(openSealed(sealed, [keys.oldEncryption.key, keys.encryption.key]), '<a>ä</a>');
+    t.throws(() => openSealed(sealed, [keys.stranger.key]), { message: /somebody else/ });
+  }
 });
 
 test('a signed, encrypted response is read: level, pseudonym, attributes by their names', async (t) => {

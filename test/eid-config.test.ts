@@ -71,7 +71,6 @@ test('all three are read from their files', (t) => {
   t.is(bundid?.entityId, 'https://login.stadt.example');
   t.is(bundid?.acsUrl.href, 'https://login.stadt.example/bundid/acs');
   t.is(bundid?.idp.certificates.length, 2);
-  t.true(bundid?.idp.signsAssertions);
   t.is(upstream?.clientSecret, 'geheim');
   t.deepEqual(upstream?.levels, { 'urn:a=b': 'substantial', mfa: 'low' });
   t.false('insecureLoopback' in (upstream ?? {}));

@@ -32,7 +32,6 @@ export const bundIdSettings = (keys: BundIdKeys): BundIdSettings => ({
     entityId: IDP,
     ssoUrl: new URL(`${IDP}/profile/SAML2/POST/SSO`),
     certificates: [keys.idp.certificate, keys.nextIdp.certificate],
-    signsAssertions: true,
   },
   signing: keys.signing,
   encryption: [keys.encryption, keys.oldEncryption],

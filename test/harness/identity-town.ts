@@ -91,7 +91,6 @@ export const startIdentityTown = async (options: { host?: string } = {}) => {
             entityId: 'https://id.bund.example/idp',
             ssoUrl: new URL(`http://localhost:${idp.port}/idp/profile/SAML2/POST/SSO`),
             certificates: [keys.idp.certificate],
-            signsAssertions: true,
           },
           signing: keys.signing,
           encryption: [keys.encryption],

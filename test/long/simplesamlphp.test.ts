@@ -1,15 +1,15 @@
 /** SimpleSAMLphp (Debian package simplesamlphp), which nobody here wrote, as SAML identity provider. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { createBundId } from '../../adapters/bundid.ts';
 import { ACS, BPK2, bundIdKeys, bundIdSettings, ENTITY_ID, IDP } from '../harness/bundid.ts';
 import { memoryMarks } from '../harness/eid.ts';
 import { freePort } from '../harness/free-port.ts';
 
-const ROOT = '/usr/share/simplesamlphp/www';
+const INSTALLED = '/usr/share/simplesamlphp';
 const INSTALL =
   'SimpleSAMLphp is missing: apt-get install --no-install-recommends simplesamlphp php-cli php-xml php-mbstring';
 const folder = mkdtempSync(join(tmpdir(), 'simplesamlphp-'));
@@ -51,11 +51,12 @@ const configure = async (): Promise<void> => {
 };
 
 test.before(async (t) => {
-  if (!existsSync(ROOT)) return t.fail(INSTALL);
+  if (!existsSync(INSTALLED)) return t.fail(INSTALL);
+  cpSync(INSTALLED, join(folder, 'program'), { recursive: true, dereference: true });
   const port = await freePort();
   origin = `http://127.0.0.1:${port}`;
   await configure();
-  php = spawn('php', ['-S', `127.0.0.1:${port}`, '-t', ROOT], {
+  php = spawn('php', ['-d', 'opcache.enable=0', '-S', `127.0.0.1:${port}`, '-t', join(folder, 'program', 'www')], {
     env: { ...process.env, SIMPLESAMLPHP_CONFIG_DIR: folder },
     stdio: 'ignore',
   });
@@ -105,14 +106,18 @@ const createBrowser = () => {
 const value = (html: string, name: string): string =>
   (new RegExp(`name="${name}" value="([^"]*)"`).exec(html)?.[1] ?? '').replaceAll('&amp;', '&');
 
-test('it takes our request and signs a citizen in', async (t) => {
-  const keys = await bundIdKeys();
-  const settings = bundIdSettings(keys);
-  const idp = { ...settings.idp, ssoUrl: new URL(`${origin}/saml2/idp/SSOService.php`), sealsWithCbc: true } as const;
-  const reasons: unknown[] = [];
+/** Signs in there, and reads what it answers. */
+const signIn = async (t: ExecutionContext) => {
+  const settings = bundIdSettings(await bundIdKeys());
+  const idp = { ...settings.idp, ssoUrl: new URL(`${origin}/saml2/idp/SSOService.php`) };
+  const reasons: string[] = [];
   const bridge = createBundId(
     { ...settings, idp },
-    { now: () => new Date(), once: memoryMarks(), log: { warn: (details) => void reasons.push(details) } },
+    {
+      now: () => new Date(),
+      once: memoryMarks(),
+      log: { warn: (details) => void reasons.push(String((details as { detail?: unknown }).detail)) },
+    },
   );
   const question = { level: 3, pseudonym: true, read: ['names'] } as const;
   const { action, samlRequest, requestId } = await bridge.request(question, 'de');
@@ -125,7 +130,27 @@ test('it takes our request and signs a citizen in', async (t) => {
   });
   const back = await go(login.url, form);
   t.is(value(back.text, 'RelayState'), 'relay', back.text.slice(0, 2000));
-  const answer = await bridge.read(value(back.text, 'SAMLResponse'), requestId, question);
+  const read = () => bridge.read(value(back.text, 'SAMLResponse'), requestId, question);
+  return { answer: await read(), read, reasons };
+};
+
+test.serial('it takes our request, and its answer is refused as long as it seals with AES-CBC', async (t) => {
+  const { answer, reasons } = await signIn(t);
+  t.deepEqual(answer, { outcome: 'untrusted' });
+  t.deepEqual(reasons, ['algorithm of EncryptionMethod of the content']);
+});
+
+test.serial('it signs a citizen in, sealing with AES-GCM', async (t) => {
+  // It knows both, but has no setting for it where it seals with a certificate.
+  const file = join(folder, 'program/vendor/simplesamlphp/saml2/src/SAML2/EncryptedAssertion.php');
+  const [before, after] = [
+    'new XMLSecurityKey(XMLSecurityKey::AES128_CBC)',
+    'new XMLSecurityKey(XMLSecurityKey::AES256_GCM)',
+  ];
+  const php = readFileSync(file, 'utf8');
+  t.true(php.includes(before));
+  writeFileSync(file, php.replace(before, after));
+  const { answer, read, reasons } = await signIn(t);
   t.deepEqual(reasons, []);
   t.deepEqual(answer, {
     outcome: 'proven',
@@ -133,10 +158,10 @@ test('it takes our request and signs a citizen in', async (t) => {
     level: 'substantial',
     attributes: { given_name: 'Erika' },
   });
-  t.deepEqual(await bridge.read(value(back.text, 'SAMLResponse'), requestId, question), { outcome: 'untrusted' });
+  t.deepEqual(await read(), { outcome: 'untrusted' });
 });
 
-test('it refuses a request that another one signed', async (t) => {
+test.serial('it refuses a request that another one signed', async (t) => {
   const keys = await bundIdKeys();
   const settings = { ...bundIdSettings(keys), signing: keys.stranger };
   const idp = { ...settings.idp, ssoUrl: new URL(`${origin}/saml2/idp/SSOService.php`) };

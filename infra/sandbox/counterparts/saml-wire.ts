@@ -1,5 +1,5 @@
 /** SAML responses as BundID sends them: assertion signed, encrypted, response signed around it. */
-import { constants, createCipheriv, publicEncrypt, randomBytes, X509Certificate } from 'node:crypto';
+import { constants, createCipheriv, createHash, publicEncrypt, randomBytes, X509Certificate } from 'node:crypto';
 import { SignedXml } from 'xml-crypto';
 import type { Pair } from './certificates.ts';
 
@@ -62,26 +62,99 @@ export const signRoot = (xml: string, signing: Pair, options: SignOptions = {}):
   return signer.getSignedXml();
 };
 
-/** AES-256-GCM under a fresh key, the key under RSA-OAEP (XML Encryption 1.1 §5.2.4, §5.5.2). */
-export const encrypted = (assertion: string, recipientCertificate: string): string => {
-  const key = randomBytes(32);
-  const iv = randomBytes(12);
-  const cipher = createCipheriv('aes-256-gcm', key, iv);
-  const content = Buffer.concat([iv, cipher.update(assertion, 'utf8'), cipher.final(), cipher.getAuthTag()]);
-  const wrapped = publicEncrypt(
-    {
-      key: new X509Certificate(recipientCertificate).publicKey,
-      padding: constants.RSA_PKCS1_OAEP_PADDING,
-      oaepHash: 'sha1',
-    },
-    key,
+/** How an assertion is sealed: what BundID does today, and what its successors and others do. */
+export type SealOptions = {
+  readonly cipher?: 'aes128-gcm' | 'aes192-gcm' | 'aes256-gcm';
+  readonly transport?: 'rsa-oaep-mgf1p' | 'rsa-oaep';
+  readonly digest?: 'sha1' | 'sha256' | 'sha512';
+  /** For `rsa-oaep` only; `rsa-oaep-mgf1p` masks with SHA-1. */
+  readonly mask?: 'sha1' | 'sha256' | 'sha512';
+  readonly label?: string;
+  /** Where the key stands: in the `KeyInfo` of what it opens, or beside it. */
+  readonly place?: 'inside' | 'beside';
+};
+
+const mgf1 = (seed: Buffer, length: number, hash: string): Buffer => {
+  const blocks: Buffer[] = [];
+  for (let counter = 0; blocks.reduce((sum, block) => sum + block.length, 0) < length; counter += 1) {
+    blocks.push(
+      createHash(hash)
+        .update(seed)
+        .update(Buffer.from([0, 0, 0, counter]))
+        .digest(),
+    );
+  }
+  return Buffer.concat(blocks).subarray(0, length);
+};
+
+const xor = (one: Buffer, other: Buffer): Buffer => Buffer.from(one.map((byte, at) => byte ^ (other[at] ?? 0)));
+
+/** RSAES-OAEP (RFC 8017 §7.1.1) with hashes of the sender's choice. */
+const wrapKey = (
+  key: Buffer,
+  certificate: string,
+  { digest = 'sha1', mask = 'sha1', label = '' }: SealOptions,
+): Buffer => {
+  const { publicKey } = new X509Certificate(certificate);
+  const size = (publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8;
+  const labelHash = createHash(digest).update(label).digest();
+  const padding = Buffer.alloc(size - key.length - 2 * labelHash.length - 2);
+  const data = Buffer.concat([labelHash, padding, Buffer.from([1]), key]);
+  const seed = randomBytes(labelHash.length);
+  const maskedData = xor(data, mgf1(seed, data.length, mask));
+  const maskedSeed = xor(seed, mgf1(maskedData, seed.length, mask));
+  return publicEncrypt(
+    { key: publicKey, padding: constants.RSA_NO_PADDING },
+    Buffer.concat([Buffer.alloc(1), maskedSeed, maskedData]),
   );
+};
+
+const DIGEST_URIS = {
+  sha1: 'http://www.w3.org/2000/09/xmldsig#sha1',
+  sha256: 'http://www.w3.org/2001/04/xmlenc#sha256',
+  sha512: 'http://www.w3.org/2001/04/xmlenc#sha512',
+} as const;
+
+const transportXml = ({ transport = 'rsa-oaep-mgf1p', digest, mask, label }: SealOptions): string => {
+  const method =
+    transport === 'rsa-oaep'
+      ? 'http://www.w3.org/2009/xmlenc11#rsa-oaep'
+      : `http://www.w3.org/2001/04/xmlenc#${transport}`;
+  return (
+    `<xenc:EncryptionMethod Algorithm="${method}">` +
+    (label === undefined ? '' : `<xenc:OAEPparams>${Buffer.from(label).toString('base64')}</xenc:OAEPparams>`) +
+    (digest === undefined
+      ? ''
+      : `<ds:DigestMethod xmlns:ds="http://www.w3.org/2000/09/xmldsig#" Algorithm="${DIGEST_URIS[digest]}"/>`) +
+    (mask === undefined
+      ? ''
+      : `<xenc11:MGF xmlns:xenc11="http://www.w3.org/2009/xmlenc11#" Algorithm="http://www.w3.org/2009/xmlenc11#mgf1${mask}"/>`) +
+    '</xenc:EncryptionMethod>'
+  );
+};
+
+/** AES-GCM under a fresh key, the key under RSA-OAEP (XML Encryption 1.1 §5.2.4, §5.5.2). */
+export const encrypted = (assertion: string, recipientCertificate: string, options: SealOptions = {}): string => {
+  const { cipher: method = 'aes256-gcm', place = 'inside' } = options;
+  const bits = Number(/\d+/.exec(method)?.[0]) as 128 | 192 | 256;
+  const key = randomBytes(bits / 8);
+  const iv = randomBytes(12);
+  const cipher = createCipheriv(`aes-${bits}-gcm`, key, iv);
+  const content = Buffer.concat([iv, cipher.update(assertion, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+  const wrapped = wrapKey(key, recipientCertificate, options).toString('base64');
+  const keyId = newId();
+  const keyXml =
+    `<xenc:EncryptedKey xmlns:xenc="http://www.w3.org/2001/04/xmlenc#" Id="${keyId}">${transportXml(options)}` +
+    `<xenc:CipherData><xenc:CipherValue>${wrapped}</xenc:CipherValue></xenc:CipherData></xenc:EncryptedKey>`;
+  const inside =
+    place === 'inside'
+      ? keyXml
+      : `<ds:RetrievalMethod Type="http://www.w3.org/2001/04/xmlenc#EncryptedKey" URI="#${keyId}"/>`;
   return (
     `<saml2:EncryptedAssertion ${NAMESPACES}><xenc:EncryptedData xmlns:xenc="http://www.w3.org/2001/04/xmlenc#" Id="${newId()}" Type="http://www.w3.org/2001/04/xmlenc#Element">` +
-    `<xenc:EncryptionMethod Algorithm="http://www.w3.org/2009/xmlenc11#aes256-gcm"/><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#">` +
-    `<xenc:EncryptedKey Id="${newId()}"><xenc:EncryptionMethod Algorithm="http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p"><ds:DigestMethod Algorithm="http://www.w3.org/2000/09/xmldsig#sha1"/></xenc:EncryptionMethod>` +
-    `<xenc:CipherData><xenc:CipherValue>${wrapped.toString('base64')}</xenc:CipherValue></xenc:CipherData></xenc:EncryptedKey></ds:KeyInfo>` +
-    `<xenc:CipherData><xenc:CipherValue>${content.toString('base64')}</xenc:CipherValue></xenc:CipherData></xenc:EncryptedData></saml2:EncryptedAssertion>`
+    `<xenc:EncryptionMethod Algorithm="http://www.w3.org/2009/xmlenc11#${method}"/><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#">${inside}</ds:KeyInfo>` +
+    `<xenc:CipherData><xenc:CipherValue>${content.toString('base64')}</xenc:CipherValue></xenc:CipherData></xenc:EncryptedData>` +
+    `${place === 'beside' ? keyXml : ''}</saml2:EncryptedAssertion>`
   );
 };
 
@@ -102,8 +175,13 @@ export const refusal = (second: 'AuthnFailed' | 'NoAuthnContext' | 'RequestDenie
     : `<saml2p:StatusDetail><akdb:StatusDetail xmlns:akdb="https://www.akdb.de/request/2018/09">${xmlText(JSON.stringify({ version: '1.0', errors: [{ code, message: 'documented' }] }))}</akdb:StatusDetail></saml2p:StatusDetail>`);
 
 /** A whole, genuine response. */
-export const genuineResponse = (statement: Statement, signing: Pair, recipientCertificate: string): string =>
+export const genuineResponse = (
+  statement: Statement,
+  signing: Pair,
+  recipientCertificate: string,
+  seal: SealOptions = {},
+): string =>
   signRoot(
-    responseXml(statement, encrypted(signRoot(assertionXml(statement), signing), recipientCertificate)),
+    responseXml(statement, encrypted(signRoot(assertionXml(statement), signing), recipientCertificate, seal)),
     signing,
   );

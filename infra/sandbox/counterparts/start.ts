@@ -72,7 +72,6 @@ export const counterpartSources = ({ issuer, ports, town, keys }: Place): Source
       entityId: BUNDID,
       ssoUrl: new URL(`http://localhost:${ports.bundid}/idp/profile/SAML2/POST/SSO`),
       certificates: [keys.bundid.certificate],
-      signsAssertions: true,
     },
     signing: keys.town,
     encryption: [keys.town],
