@@ -1,4 +1,4 @@
-import { Agent, request } from 'node:https';
+import { Agent } from 'node:https';
 import { createCircuit } from './circuit.ts';
 import {
   type CardAnswer,
@@ -13,6 +13,7 @@ import {
   useIdResponse,
 } from './eid-messages.ts';
 import { openEnvelope, type SigningKey, sealEnvelope, Untrusted } from './soap-signature.ts';
+import { callSource, Unreachable } from './source-call.ts';
 import { XmlFault } from './xml.ts';
 
 /** How the eID-Server is reached (TR-03130-1 §3.5: mutual TLS and signatures, both). All keys and certificates are PEM. */
@@ -48,48 +49,14 @@ export type EidServer = {
   close(): void;
 };
 
-const CONNECT_MILLISECONDS = 3_000;
-const ANSWER_MILLISECONDS = 10_000;
-const ANSWER_BYTES = 256 * 1024;
-
 /** One SOAP call. Rejects on any outage, and on an answer that is no SOAP. */
-const post = (url: URL, agent: Agent, envelope: string): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const call = request(url, {
-      agent,
-      method: 'POST',
-      headers: {
-        'Content-Type': 'text/xml; charset=utf-8',
-        SOAPAction: '""',
-        'Content-Length': Buffer.byteLength(envelope),
-      },
-      signal: AbortSignal.timeout(CONNECT_MILLISECONDS + ANSWER_MILLISECONDS),
-    });
-    const fail = (reason: string): void => void call.destroy(new Error(reason));
-    const connecting = setTimeout(() => fail('no connection'), CONNECT_MILLISECONDS);
-    call.on('socket', (socket) => {
-      if (!socket.connecting) clearTimeout(connecting);
-      else socket.once('secureConnect', () => clearTimeout(connecting));
-    });
-    call.on('error', reject);
-    call.on('close', () => clearTimeout(connecting));
-    call.on('response', (response) => {
-      const chunks: Buffer[] = [];
-      let length = 0;
-      response.on('data', (chunk: Buffer) => {
-        length += chunk.length;
-        if (length > ANSWER_BYTES) fail('answer too long');
-        else chunks.push(chunk);
-      });
-      response.on('error', reject);
-      response.on('end', () => {
-        // SOAP 1.1 §6.2: faults come with 500, and a signed refusal may come so as well; the signature decides.
-        if (response.statusCode === 200 || response.statusCode === 500) resolve(Buffer.concat(chunks).toString('utf8'));
-        else reject(new Error(`status ${response.statusCode}`));
-      });
-    });
-    call.end(envelope);
-  });
+const post = async (url: URL, agent: Agent, envelope: string): Promise<string> => {
+  const headers = { 'content-type': 'text/xml; charset=utf-8', soapaction: '""' };
+  const { status, body } = await callSource(url, { method: 'POST', agent, headers, body: envelope });
+  // SOAP 1.1 §6.2: faults come with 500, and a signed refusal may come so as well; the signature decides.
+  if (status !== 200 && status !== 500) throw new Unreachable(`status ${status}`);
+  return body.toString('utf8');
+};
 
 export const createEidServer = (settings: EidServerSettings, { now, once, log }: Parts): EidServer => {
   const agent = new Agent({

@@ -1,6 +1,7 @@
 import { createLocalJWKSet, type JSONWebKeySet, errors as joseErrors, jwtVerify } from 'jose';
 import * as client from 'openid-client';
 import { createCircuit } from './circuit.ts';
+import { ANSWER_MILLISECONDS, CONNECT_MILLISECONDS, callSource, Unreachable } from './source-call.ts';
 
 /** The identity provider of the staff: Keycloak, Entra ID, or another instance of this provider. */
 export type UpstreamSettings = {
@@ -50,7 +51,6 @@ type Parts = {
   readonly log: { warn(details: object, message: string): void };
 };
 
-const ANSWER_SECONDS = 10;
 const DISCOVERY_MILLISECONDS = 60 * 60_000;
 const LOGOUT_TOKEN_SECONDS = 120;
 const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout';
@@ -83,12 +83,23 @@ const ASYMMETRIC = ['ES256', 'ES384', 'PS256', 'PS384', 'RS256', 'RS384', 'EdDSA
 /** A server that cannot be reached or does not speak sense; not an answer that must not be believed. */
 const isOutage = (error: unknown): boolean => {
   const { code, cause, status } = error as { code?: unknown; cause?: unknown; status?: unknown };
+  if (error instanceof Unreachable || cause instanceof Unreachable) return true;
   if (typeof status === 'number' && status >= 500) return true;
-  if (code === 'OAUTH_TIMEOUT' || code === 'OAUTH_RESPONSE_IS_NOT_CONFORM' || code === 'OAUTH_RESPONSE_IS_NOT_JSON')
-    return true;
-  return (
-    error instanceof TypeError || (cause instanceof Error && (cause as { code?: unknown }).code === 'ECONNREFUSED')
-  );
+  return code === 'OAUTH_TIMEOUT' || code === 'OAUTH_RESPONSE_IS_NOT_CONFORM' || code === 'OAUTH_RESPONSE_IS_NOT_JSON';
+};
+
+/** How openid-client reaches the server: by the time-outs of all sources. */
+const sourceFetch: client.CustomFetch = async (address, { method, headers, body }) => {
+  const answer = await callSource(new URL(address), {
+    method,
+    headers,
+    ...(body != null && { body: typeof body === 'string' || body instanceof Uint8Array ? body : String(body) }),
+  });
+  const given = new Headers();
+  for (const [name, value] of Object.entries(answer.headers))
+    for (const one of [value ?? []].flat()) given.append(name, one);
+  const empty = answer.status === 204 || answer.status === 304;
+  return new Response(empty ? null : new Uint8Array(answer.body), { status: answer.status, headers: given });
 };
 
 export const createUpstream = (settings: UpstreamSettings, { now, once, log }: Parts): Upstream => {
@@ -104,7 +115,8 @@ export const createUpstream = (settings: UpstreamSettings, { now, once, log }: P
       {},
       client.ClientSecretBasic(settings.clientSecret),
       {
-        timeout: ANSWER_SECONDS,
+        timeout: (CONNECT_MILLISECONDS + ANSWER_MILLISECONDS) / 1000,
+        [client.customFetch]: sourceFetch,
         // The signature of the id_token is checked although it comes straight from the server: TLS may end before it.
         execute: [
           client.enableNonRepudiationChecks,
@@ -201,12 +213,9 @@ export const createUpstream = (settings: UpstreamSettings, { now, once, log }: P
     async logout(token) {
       const keys = await ask(async (config) => {
         const { issuer, jwks_uri: jwksUri } = config.serverMetadata();
-        const answer = await fetch(jwksUri ?? '', {
-          signal: AbortSignal.timeout(ANSWER_SECONDS * 1000),
-          redirect: 'error',
-        });
-        if (!answer.ok) throw new TypeError(`JWKS: status ${answer.status}`);
-        return { issuer, keys: createLocalJWKSet((await answer.json()) as JSONWebKeySet) };
+        const { status, body } = await callSource(new URL(jwksUri ?? ''));
+        if (status !== 200) throw new Unreachable(`JWKS: status ${status}`);
+        return { issuer, keys: createLocalJWKSet(JSON.parse(body.toString('utf8')) as JSONWebKeySet) };
       });
       if (keys === undefined || !('value' in keys)) return 'unavailable';
       try {
