@@ -21,12 +21,19 @@ export const PHISHING_RESISTANT = 'phr';
  */
 export const FRESH = 'urn:stadtschluessel:acr:fresh';
 
-/** What can be shown in a sign-in; `code` is a backup code, `bundid` and `staff` (the staff's own
- * identity provider) are weak if they vouch for no second factor. */
+/** What can be shown in a sign-in; `code` is a backup code, `staff` is the staff's own identity provider. */
 export type ProofKind = 'pwd' | 'otp' | 'code' | 'passkey' | 'eid' | 'bundid' | 'staff';
 
-/** Something shown, when (epoch seconds); `weak`: by a factor that was added with less than two factors shown. */
-export type Proof = { readonly kind: ProofKind; readonly at: number; readonly weak?: boolean };
+/**
+ * Something shown, when (epoch seconds); `weak`: by a factor that was added with less than two factors shown, or at a
+ * source that vouches for no second one; `strong`: at a source that vouches for the highest level itself.
+ */
+export type Proof = {
+  readonly kind: ProofKind;
+  readonly at: number;
+  readonly weak?: boolean;
+  readonly strong?: boolean;
+};
 
 /** What a sign-in rests on. `usedAt`: when the session was last used (epoch seconds). */
 export type Evidence = { readonly proofs: readonly Proof[]; readonly usedAt?: number | undefined };
@@ -45,6 +52,8 @@ export type Enrolled = {
   /** The Online-Ausweis is linked. */
   readonly eid: boolean;
   readonly bundid: boolean;
+  /** The staff's own identity provider is linked. */
+  readonly staff: boolean;
 };
 
 const MINUTE = 60;
@@ -58,24 +67,30 @@ export const LEVEL_LIMITS = {
 /** How fresh the strongest factor must be for a change of the account. */
 const FRESH_SECONDS = 10 * MINUTE;
 
-const PROOF = /^(pwd|otp|code|passkey|eid|bundid|staff)@(\d{1,12})(!?)$/;
+const PROOF = /^(pwd|otp|code|passkey|eid|bundid|staff)@(\d{1,12})([!+]?)$/;
+
+const markOf = ({ weak, strong }: Proof): string => (weak === true ? '!' : strong === true ? '+' : '');
 
 /** The proofs as one line, as a session keeps them. */
 export const encodeProofs = (proofs: readonly Proof[]): string =>
-  proofs.map(({ kind, at, weak }) => `${kind}@${at}${weak === true ? '!' : ''}`).join(' ');
+  proofs.map((proof) => `${proof.kind}@${proof.at}${markOf(proof)}`).join(' ');
 
 /** Reads `encodeProofs`; what is not of that form counts for nothing. */
 export const decodeProofs = (line: string | undefined): Proof[] =>
   (line ?? '').split(' ').flatMap((part): Proof[] => {
-    const [, kind, at, weak] = PROOF.exec(part) ?? [];
+    const [, kind, at, mark] = PROOF.exec(part) ?? [];
     if (kind === undefined) return [];
-    return [{ kind: kind as ProofKind, at: Number(at), ...(weak === '!' && { weak: true }) }];
+    const strength = { ...(mark === '!' && { weak: true }), ...(mark === '+' && { strong: true }) };
+    return [{ kind: kind as ProofKind, at: Number(at), ...strength }];
   });
 
-/** The newest proof of each kind. */
+/** The newest proof of each kind and strength: a weaker one shown later takes nothing back. */
 export const joinProofs = (...lists: readonly (readonly Proof[])[]): Proof[] => {
-  const newest = new Map<ProofKind, Proof>();
-  for (const proof of lists.flat()) if ((newest.get(proof.kind)?.at ?? -1) <= proof.at) newest.set(proof.kind, proof);
+  const newest = new Map<string, Proof>();
+  for (const proof of lists.flat()) {
+    const key = proof.kind + markOf(proof);
+    if ((newest.get(key)?.at ?? -1) <= proof.at) newest.set(key, proof);
+  }
   return [...newest.values()].sort((one, other) => one.at - other.at);
 };
 
@@ -104,20 +119,21 @@ const lower = (one: Level, other: Level): Level => (rank(one) <= rank(other) ? o
 
 const signInLevel = ({ proofs, usedAt = 0 }: Evidence, now: number): Level => {
   const seen = Math.max(usedAt, ...proofs.map(({ at }) => at));
-  const holds = (level: keyof typeof LEVEL_LIMITS, kind: ProofKind, weakToo = false): boolean => {
+  const holds = (level: keyof typeof LEVEL_LIMITS, kind: ProofKind, least: 'weak' | 'usual' | 'strong' = 'usual') => {
     const { proof: limit, idle } = LEVEL_LIMITS[level];
+    const enough = ({ weak, strong }: Proof): boolean =>
+      least === 'strong' ? strong === true : least === 'weak' || weak !== true;
     return proofs.some(
-      (proof) =>
-        proof.kind === kind && now - proof.at <= limit && now - seen <= idle && (weakToo || proof.weak !== true),
+      (proof) => proof.kind === kind && now - proof.at <= limit && now - seen <= idle && enough(proof),
     );
   };
-  if (holds('high', 'eid')) return 'high';
+  if (holds('high', 'eid') || holds('high', 'bundid', 'strong') || holds('high', 'staff', 'strong')) return 'high';
   const second = holds('substantial', 'otp') || holds('substantial', 'code');
   if (holds('substantial', 'eid') || holds('substantial', 'bundid') || holds('substantial', 'staff'))
     return 'substantial';
   if (holds('substantial', 'passkey') || (holds('substantial', 'pwd') && second)) return 'substantial';
   const alone: readonly ProofKind[] = ['pwd', 'passkey', 'eid', 'bundid', 'staff'];
-  if (alone.some((kind) => holds('low', kind, true))) return 'low';
+  if (alone.some((kind) => holds('low', kind, 'weak'))) return 'low';
   return 'basis';
 };
 
@@ -194,6 +210,13 @@ export const requirementOf = (
   return { any: known(voluntary.length > 0 ? voluntary : named), essential: false, all };
 };
 
+/** The level that a source has to be asked for so that the requirement can be met; with its wishes, if they count. */
+export const levelNeeded = ({ any, essential, all }: Requirement, wishes: boolean): Level => {
+  const levels = (values: readonly string[]): Level[] => LEVELS.filter((level) => values.includes(ACR[level]));
+  const [least] = essential || wishes ? levels(any) : [];
+  return LEVELS.findLast((level) => level === least || levels(all).includes(level)) ?? 'basis';
+};
+
 const coversOne = (wanted: readonly string[], evidence: Evidence, has: Enrolled, now: number): boolean =>
   wanted.length === 0 || wanted.some((value) => covers(value, evidence, has, now));
 
@@ -221,6 +244,7 @@ const waysOn = (has: Enrolled): readonly { readonly first: Missing; readonly kin
   ...(has.passkeys > 0 ? [{ first: 'passkey', kinds: ['passkey'] } as const] : []),
   ...(has.eid ? [{ first: 'primary', kinds: ['eid'] } as const] : []),
   ...(has.bundid ? [{ first: 'primary', kinds: ['bundid'] } as const] : []),
+  ...(has.staff ? [{ first: 'primary', kinds: ['staff'] } as const] : []),
   ...(has.password && has.totp ? [{ first: 'primary', kinds: ['pwd', 'otp'] } as const] : []),
   ...(has.password && has.codes > 0 ? [{ first: 'primary', kinds: ['pwd', 'code'] } as const] : []),
 ];
@@ -231,7 +255,15 @@ export const missingFor = (requirement: Requirement, evidence: Evidence, has: En
   const reaches = (kinds: readonly ProofKind[]): boolean => {
     const weak = (kind: ProofKind): boolean =>
       (kind === 'passkey' && !has.strongPasskey) || (kind === 'otp' && has.weakTotp);
-    const added = kinds.map((kind): Proof => ({ kind, at: now, ...(weak(kind) && { weak: true }) }));
+    const added = kinds.map(
+      // BundID is asked for the level that is needed.
+      (kind): Proof => ({
+        kind,
+        at: now,
+        ...(weak(kind) && { weak: true }),
+        ...(kind === 'bundid' && { strong: true }),
+      }),
+    );
     return isMet(requirement, { ...evidence, proofs: joinProofs(evidence.proofs, added) }, has, now);
   };
   const ways = waysOn(has).filter(({ kinds }) => reaches(kinds));

@@ -16,7 +16,8 @@ export const enrolled = async (ctx: Context, account: AccountId): Promise<Enroll
        EXISTS (SELECT FROM passkeys k WHERE k.account_id = a.id
          AND (NOT k.weak OR a.proofed_at >= k.created_at)) AS strong_passkey,
        EXISTS (SELECT FROM identities i WHERE i.account_id = a.id AND i.retired_at IS NULL AND i.source = 'eid') AS eid,
-       EXISTS (SELECT FROM identities i WHERE i.account_id = a.id AND i.retired_at IS NULL AND i.source = 'bundid') AS bundid
+       EXISTS (SELECT FROM identities i WHERE i.account_id = a.id AND i.retired_at IS NULL AND i.source = 'bundid') AS bundid,
+       EXISTS (SELECT FROM identities i WHERE i.account_id = a.id AND i.retired_at IS NULL AND i.source = 'staff') AS staff
      FROM accounts a LEFT JOIN totps t ON t.account_id = a.id WHERE a.id = ?`,
     [expiredBefore('identity', ctx.now(), ctx.proofDays) ?? null, account],
   );
@@ -30,6 +31,7 @@ export const enrolled = async (ctx: Context, account: AccountId): Promise<Enroll
     strong_passkey: boolean;
     eid: boolean;
     bundid: boolean;
+    staff: boolean;
   }[];
   return {
     proofing: row?.proofing ?? 'basis',
@@ -41,7 +43,33 @@ export const enrolled = async (ctx: Context, account: AccountId): Promise<Enroll
     strongPasskey: row?.strong_passkey === true,
     eid: row?.eid === true,
     bundid: row?.bundid === true,
+    staff: row?.staff === true,
   };
+};
+
+const BELOW = "coalesce(array_position(ARRAY['low', 'substantial', 'high'], proofing), 0)";
+
+/**
+ * A sign-in by a source that vouches for more than is known yet, or than is still believed. What was added on less stays
+ * weak, as long as the older proof is believed.
+ */
+export const raiseProofing = async (
+  ctx: Context,
+  account: AccountId,
+  level: Exclude<Level, 'basis'>,
+): Promise<void> => {
+  const expired = expiredBefore('identity', ctx.now(), ctx.proofDays) ?? null;
+  await ctx
+    .db('accounts')
+    .where({ id: account })
+    .whereRaw(`(${BELOW} < ? OR proofed_at <= ?::timestamptz)`, [LEVELS.indexOf(level), expired])
+    .update({
+      proofing: level,
+      proofed_at: ctx.db.raw(
+        'CASE WHEN coalesce(proofed_at, created_at) <= ?::timestamptz THEN ? ELSE coalesce(proofed_at, created_at) END',
+        [expired, ctx.now()],
+      ),
+    });
 };
 
 /** Notes that a citizen's identity was checked now; factors that the account has by then count in full. */
@@ -54,10 +82,10 @@ export const recordProofing = async (
   await ctx
     .db('accounts')
     .where({ id: account })
-    .whereRaw(
-      "(coalesce(array_position(ARRAY['low', 'substantial', 'high'], proofing), 0) <= ? OR proofed_at <= ?::timestamptz)",
-      [LEVELS.indexOf(level), expiredBefore('identity', ctx.now(), ctx.proofDays) ?? null],
-    )
+    .whereRaw(`(${BELOW} <= ? OR proofed_at <= ?::timestamptz)`, [
+      LEVELS.indexOf(level),
+      expiredBefore('identity', ctx.now(), ctx.proofDays) ?? null,
+    ])
     .update({ proofing: level, proofed_at: ctx.now() });
 };
 

@@ -6,7 +6,7 @@ import { startOfDay } from './coarse-time.ts';
 import { type Context, inTransaction } from './context.ts';
 import * as correspondence from './correspondence.ts';
 import { sealOf } from './data-key.ts';
-import { recordProofing } from './factors.ts';
+import { raiseProofing, recordProofing } from './factors.ts';
 import { contradictions } from './identity-match.ts';
 import type { AccountId } from './ids.ts';
 
@@ -82,6 +82,7 @@ export const signIn = (ctx: Context, proof: LinkableProof): Promise<IdentitySign
       .db('identities')
       .where({ id: found.id })
       .update({ last_used_at: startOfDay(tx.now()) });
+    if (proof.level !== 'none') await raiseProofing(tx, account, proof.level);
     await audit.record(tx, 'sign-in-proven', { account, detail: { method: proof.source } });
     return { outcome: 'proven', account };
   });
@@ -131,8 +132,9 @@ export type Link =
  * changes nothing.
  */
 export const keep = async (ctx: Context, account: AccountId, proof: Proof): Promise<void> => {
-  if (proof.level === 'none' || proof.source === 'staff') return;
+  if (proof.level === 'none') return;
   await recordProofing(ctx, account, proof.level);
+  if (proof.source === 'staff') return;
   const seal = await sealOf(ctx, account);
   const { age_over: years, ...rest } = proof.attributes;
   const known = (await attributesOf.readProofed(ctx, account)).age_over ?? 0;

@@ -51,6 +51,8 @@ export type Visit = {
   readonly steppingUp: boolean;
   /** What is missing is a wish: the citizen may leave it. */
   readonly optional: boolean;
+  /** What a source has to be asked for: a wish counts only once the citizen is known, as it must keep nobody out. */
+  readonly levelNeeded: assurance.Level;
   /** The claims that the service asks for in this request and may get. */
   readonly requested: readonly string[];
   /** The APIs of other organisations that the service asks to call for the citizen, by identifier. */
@@ -127,7 +129,7 @@ const accountOf = (interaction: Interaction, progress: Progress): AccountId | un
   return stepsUp(interaction, progress) ? ofSession : progress.evidence?.account;
 };
 
-type Standing = Pick<Visit, 'proofs' | 'has' | 'steppingUp' | 'optional'> &
+type Standing = Pick<Visit, 'proofs' | 'has' | 'steppingUp' | 'optional' | 'levelNeeded'> &
   Pick<Needs, 'proof' | 'recoveryTotp' | 'offerPasskey'>;
 
 /** What was shown, what the account has, and what is missing for what the service asks. */
@@ -142,7 +144,9 @@ const standingOf = async (
   const shown = progress.evidence?.account === account?.id ? (progress.evidence?.proofs ?? []) : [];
   const before = steppingUp ? assurance.decodeProofs(interaction.session?.acr) : [];
   const proofs = assurance.joinProofs(before, shown);
-  const nothing = { proofs, steppingUp, optional: false, offerPasskey: false, recoveryTotp: false };
+  const requirement = assurance.requirementOf(interaction.params, registration);
+  const levelNeeded = assurance.levelNeeded(requirement, account !== undefined && progress.skipped !== true);
+  const nothing = { proofs, steppingUp, optional: false, levelNeeded, offerPasskey: false, recoveryTotp: false };
   if (account === undefined) {
     const recovering = progress.path === 'forgotten' ? progress.recovery : undefined;
     const recoveryTotp = recovering !== undefined && (await enrolled(domain, recovering.account)).totp;
@@ -164,7 +168,6 @@ const standingOf = async (
   const used = steppingUp ? await sessions.lastUse(domain, interaction.session?.uid ?? '') : undefined;
   const evidence = { proofs, usedAt: used && Math.floor(used.getTime() / 1000) };
   const now = Math.floor(domain.now().getTime() / 1000);
-  const requirement = assurance.requirementOf(interaction.params, registration);
   const missing = assurance.missingFor(requirement, evidence, has, now);
   const bound = assurance.isBound(requirement, evidence, has, now);
   // A wish that cannot be granted, or that the citizen has turned down, does not keep anybody out.
@@ -301,6 +304,7 @@ export const open = async (
       has: standing.has,
       steppingUp: standing.steppingUp,
       optional: standing.optional,
+      levelNeeded: standing.levelNeeded,
       ...loaded,
       step,
       flash: progress.flash?.step === step ? progress.flash : undefined,

@@ -16,11 +16,12 @@ const NOTHING: assurance.Enrolled = {
   weakTotp: false,
   eid: false,
   bundid: false,
+  staff: false,
 };
 const anyKind = fc.constantFrom<assurance.ProofKind>('pwd', 'otp', 'code', 'passkey', 'eid', 'bundid', 'staff');
 const anyProof: fc.Arbitrary<assurance.Proof> = fc
-  .record({ kind: anyKind, age: fc.nat(14 * HOUR), weak: fc.boolean() })
-  .map(({ kind, age, weak }) => ({ kind, at: NOW - age, ...(weak && { weak }) }));
+  .record({ kind: anyKind, age: fc.nat(14 * HOUR), strength: fc.constantFrom('weak', 'usual', 'strong') })
+  .map(({ kind, age, strength }) => ({ kind, at: NOW - age, ...(strength !== 'usual' && { [strength]: true }) }));
 const anyProofs = fc.array(anyProof, { maxLength: 6 }).map((proofs) => assurance.joinProofs(proofs));
 const anyEvidence: fc.Arbitrary<assurance.Evidence> = fc.record({
   proofs: anyProofs,
@@ -39,6 +40,7 @@ const anyEnrolled: fc.Arbitrary<assurance.Enrolled> = fc.record({
   weakTotp: fc.boolean(),
   eid: fc.boolean(),
   bundid: fc.boolean(),
+  staff: fc.boolean(),
 });
 const anyValue = fc.constantFrom(...Object.values(ACR), 'phr', 'made-up', assurance.FRESH);
 const anyRequirement: fc.Arbitrary<assurance.Requirement> = fc.record({
@@ -103,6 +105,29 @@ test('a weak factor carries no more than the one that it was added with', (t) =>
   t.is(assurance.levelOf({ proofs: [proof('bundid', 0, true)] }, 'high', NOW), 'low');
 });
 
+test('BundID and the staff’s provider carry the highest level where they vouch for it, and nothing else does', (t) => {
+  for (const kind of ['bundid', 'staff'] as const) {
+    const strong = { ...proof(kind), strong: true };
+    t.is(assurance.levelOf({ proofs: [strong] }, 'high', NOW), 'high');
+    t.is(assurance.levelOf({ proofs: [strong] }, 'substantial', NOW), 'substantial');
+    t.is(assurance.levelOf({ proofs: [{ ...strong, at: NOW - 31 * 60 }], usedAt: NOW }, 'high', NOW), 'substantial');
+    t.is(assurance.levelOf({ proofs: [proof(kind)] }, 'high', NOW), 'substantial');
+  }
+  t.is(assurance.levelOf({ proofs: [{ ...proof('passkey'), strong: true }] }, 'high', NOW), 'substantial');
+  t.is(assurance.levelOf({ proofs: [{ ...proof('pwd'), strong: true }] }, 'high', NOW), 'low');
+});
+
+test('a source is asked for the level that the request needs, and for a wish only once somebody is known', (t) => {
+  const needs = (any: string[], essential: boolean, all: string[], wishes: boolean) =>
+    assurance.levelNeeded({ any, essential, all }, wishes);
+  t.is(needs([], false, [], true), 'basis');
+  t.is(needs([ACR.high], false, [], false), 'basis');
+  t.is(needs([ACR.high], false, [], true), 'high');
+  t.is(needs([ACR.high, ACR.low], true, [], false), 'low', 'the least of what would do');
+  t.is(needs([ACR.low], true, [ACR.substantial], false), 'substantial');
+  t.is(needs(['phr', 'made-up'], true, ['phr'], true), 'basis');
+});
+
 test('the acr is never above the evidence, whatever is asked for', (t) => {
   fc.assert(
     fc.property(anyEvidence, anyEnrolled, anyRequirement, (evidence, has, requirement) => {
@@ -150,7 +175,7 @@ test('what is missing is asked for only where it leads there, and what the accou
       t.is(missing === 'nothing', assurance.isMet(requirement, evidence, has, NOW));
       if (missing === 'second-factor') t.true(has.totp || has.codes > 0);
       if (missing === 'passkey') t.true(has.passkeys > 0);
-      if (missing === 'primary') t.true(has.password || has.passkeys > 0 || has.eid || has.bundid);
+      if (missing === 'primary') t.true(has.password || has.passkeys > 0 || has.eid || has.bundid || has.staff);
     }),
     { numRuns: 3000 },
   );

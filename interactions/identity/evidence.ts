@@ -12,9 +12,11 @@ export const withIdentity = (
   account: AccountId,
   proof: Pick<Proof, 'source'> & { readonly level: IdentityLevel },
 ): Progress => {
-  // A password at BundID is one factor, as it would be here.
-  const weak = proof.source !== 'eid' && (proof.level === 'none' || proof.level === 'low');
-  return withProof(progress, account, proofNow(visit, proof.source, weak));
+  const { source, level } = proof;
+  // A password at BundID is one factor, as it would be here; of the card there is one level only.
+  const weak = source !== 'eid' && (level === 'none' || level === 'low');
+  const strong = source !== 'eid' && level === 'high';
+  return withProof(progress, account, { ...proofNow(visit, source, weak), ...(strong && { strong }) });
 };
 
 /** Whether the strongest factor that the account has was shown just now: nothing less changes how one signs in. */

@@ -1,4 +1,6 @@
+import type { Level } from '../../accounts/assurance.ts';
 import type { BundIdQuestion } from '../../adapters/bundid.ts';
+import type { StorkLevel } from '../../adapters/bundid-request.ts';
 import type { CardQuestion } from '../../adapters/eid-source.ts';
 import type { Progress } from '../progress.ts';
 import { faulty, type Outcome, type Post, type Visit } from '../visit.ts';
@@ -37,13 +39,18 @@ const eid = async (visit: Visit): Promise<Outcome> => {
   return away('eid', id, await exchanges.openDoor(visit.deps.fleeting, 'tc-token', id));
 };
 
+/** Attributes count from a means of identification on; for a sign-in that needs no more, BundID's password will do. */
+const storkLevel = (needed: Level, proofing: boolean): StorkLevel => {
+  if (needed === 'high') return 4;
+  return needed === 'substantial' || proofing ? 3 : 1;
+};
+
 const bundid = async (visit: Visit): Promise<Outcome> => {
   const source = visit.deps.sources?.bundid;
   if (source === undefined) return unavailable();
   const proofing = visit.step === 'details';
   const question: BundIdQuestion = {
-    // Attributes count from a means of identification on; for a sign-in alone BundID's password will do.
-    level: proofing ? 3 : 1,
+    level: storkLevel(visit.levelNeeded, proofing),
     // A temporary login can confirm attributes, but nobody can sign in again with it.
     pseudonym: !proofing,
     read: proofing ? bundIdReadsFor(visit.needs.missing) : [],
