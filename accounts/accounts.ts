@@ -110,7 +110,6 @@ export const insertCredential = async (
     return undefined;
   }
   if (credential.kind === 'identity') {
-    if (credential.proof.source === 'staff') throw new Error('staff do not open accounts of citizens');
     await identities.insert(ctx, account, credential.proof);
     return undefined;
   }
@@ -135,8 +134,11 @@ export const register = (ctx: Context, wanted: NewAccount): Promise<Registered> 
   inTransaction(ctx, async (tx): Promise<Registered> => {
     const account = newAccountId();
     const { credential } = wanted;
+    // An account of staff has no roles: those come with an invitation to the administration.
+    const kind = credential.kind === 'identity' ? identities.kindFor(credential.proof.source) : 'citizen';
     const { seal, kennung: assigned } = await insert(tx, account, {
       ...wanted,
+      kind,
       ...(credential.kind === 'passkey' && { handle: credential.handle }),
     });
     const codes = await insertCredential(tx, account, credential);

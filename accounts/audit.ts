@@ -16,7 +16,6 @@ export type AuditDetails = {
   'passkey-added': Record<string, never>;
   'identity-linked': { source: string; replaced: boolean };
   'identity-unlinked': { source: string };
-  'account-closed': { reason: 'double' };
   'passkey-renamed': Record<string, never>;
   'passkey-removed': Record<string, never>;
   'password-changed': { way: 'konto' | 'forgotten' };

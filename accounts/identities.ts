@@ -6,6 +6,7 @@ import { startOfDay } from './coarse-time.ts';
 import { type Context, inTransaction } from './context.ts';
 import * as correspondence from './correspondence.ts';
 import { sealOf } from './data-key.ts';
+import * as deletion from './deletion.ts';
 import { raiseProofing, recordProofing } from './factors.ts';
 import { contradictions } from './identity-match.ts';
 import type { AccountId } from './ids.ts';
@@ -36,7 +37,7 @@ export type Identity = {
 };
 
 /** The staff's provider signs in to accounts of staff, everything else to those of citizens: the two never mix. */
-const kindFor = (source: IdentitySource): 'citizen' | 'staff' => (source === 'staff' ? 'staff' : 'citizen');
+export const kindFor = (source: IdentitySource): 'citizen' | 'staff' => (source === 'staff' ? 'staff' : 'citizen');
 
 /** The keyed hash under which an identity is found; never by name, date of birth or e-mail. */
 const referenceOf = (ctx: Context, { source, issuer, identifier }: LinkableProof): Buffer =>
@@ -287,17 +288,25 @@ export const unlink = (
     return { outcome: 'unlinked' };
   });
 
-export type Merge = { outcome: 'closed' } | { outcome: 'stale' };
+export type Merge = { outcome: 'closing'; due: Date } | { outcome: 'stale' };
 
 /**
- * Closes one of two accounts of the same person. Both are proven in this sign-in: `proven` signs in to one of them, a
- * credential to the other. If the one that is kept is not the one that `proven` signs in to, the identity moves there.
+ * Closes one of two accounts of the same person, as its citizen would: by a request for its deletion, which can be taken
+ * back for its days. Both are proven in this sign-in: `proven` signs in to one of them, a credential to the other. If the
+ * one that is kept is not the one that `proven` signs in to, the identity moves there.
+ * @param mails to the citizen at the account that is closed, and at the one that is kept
+ * @param regretSeconds how long it can be taken back; otherwise as for any deletion
  */
 export const closeOther = (
   ctx: Context,
   accounts: { keep: AccountId; close: AccountId },
   proven: LinkableProof,
-  mail: { closed: correspondence.Message; to: readonly correspondence.Recipient[] },
+  mails: {
+    closing: (due: Date) => correspondence.Message;
+    kept: correspondence.Message;
+    emails: { closed: string | undefined; kept: string | undefined };
+  },
+  regretSeconds?: number,
 ): Promise<Merge> =>
   inTransaction(ctx, async (tx): Promise<Merge> => {
     if (accounts.keep === accounts.close) return { outcome: 'stale' };
@@ -310,24 +319,28 @@ export const closeOther = (
       .where({ reference: referenceOf(tx, proven) })
       .whereNull('retired_at')
       .whereIn('account_id', [accounts.keep, accounts.close])
-      .select('id');
+      .select('id', 'account_id');
     if (linked === undefined) return { outcome: 'stale' };
     const names = contradictions(
       await attributesOf.readProofed(tx, accounts.keep),
       await attributesOf.readProofed(tx, accounts.close),
     );
     if (names.length > 0) return { outcome: 'stale' };
-    await tx
-      .db('identities')
-      .where({ id: linked.id })
-      .update({ account_id: accounts.keep, linked_at: startOfDay(tx.now()) });
-    await tx.db('accounts').where({ id: accounts.close }).update({ status: 'closed' });
-    await grow(tx, accounts.keep);
-    await audit.record(tx, 'account-closed', { account: accounts.close, detail: { reason: 'double' } });
-    await audit.record(tx, 'identity-linked', {
-      account: accounts.keep,
-      detail: { source: proven.source, replaced: false },
-    });
-    for (const recipient of mail.to) await correspondence.tell(tx, recipient, mail.closed);
-    return { outcome: 'closed' };
+    if (linked.account_id !== accounts.keep) {
+      await tx
+        .db('identities')
+        .where({ id: linked.id })
+        .update({ account_id: accounts.keep, linked_at: startOfDay(tx.now()) });
+      await grow(tx, accounts.keep);
+      await grow(tx, accounts.close);
+      const detail = { source: proven.source };
+      await audit.record(tx, 'identity-unlinked', { account: accounts.close, detail });
+      await audit.record(tx, 'identity-linked', { account: accounts.keep, detail: { ...detail, replaced: false } });
+    }
+    const requested = await deletion.request(tx, accounts.close, () => undefined, regretSeconds);
+    if (requested.outcome === 'unknown') throw new Error('an account under lock is gone');
+    const { due } = requested;
+    await correspondence.tell(tx, { id: accounts.close, email: mails.emails.closed }, mails.closing(due));
+    await correspondence.tell(tx, { id: accounts.keep, email: mails.emails.kept }, mails.kept);
+    return { outcome: 'closing', due };
   });

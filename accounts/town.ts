@@ -127,7 +127,7 @@ export type Registration = {
   readonly apis?: readonly ApiUse[];
   /** Exact origins of single-page apps. */
   readonly corsOrigins: readonly string[];
-  /** The administrators' command line, built in: for accounts of staff only. No town's file can say so. */
+  /** For accounts of staff only; to such a service no citizen exists, and to all others no member of staff. */
   readonly staff?: true;
   /** The `acr` value that every sign-in to the service must cover. */
   readonly minAcr?: string;

@@ -77,8 +77,9 @@ export const getResultRequest = (session: string, counter: number): string =>
 
 export const getServerInfoRequest = (): string => body('getServerInfoRequest', '');
 
-/** The minor codes of TR-03130-1, by their last part. */
+/** The minor codes of TR-03130-1 §3.4.1, by their last part, and the one of TR-03112 that says who ended it. */
 export type EidFault =
+  | 'cancellationByUser'
   | 'internalError'
   | 'schemaViolation'
   | 'invalidPSK'
@@ -93,6 +94,7 @@ export type EidFault =
   | 'unknown';
 
 const FAULTS: ReadonlySet<string> = new Set<EidFault>([
+  'cancellationByUser',
   'internalError',
   'schemaViolation',
   'invalidPSK',

@@ -74,6 +74,8 @@ export const checkService = (
   }
   checkLeastData(source, service);
   checkResource(source, service);
+  if (service.staff === true && service.claims.length > 0)
+    source.fault(['claims'], 'a service for staff gets a pseudonym and nothing else: leave claims out, or staff');
   if (service.needsEmail && !service.claims.some(({ claim }) => claim === 'email')) {
     source.fault(
       ['needs_email'],

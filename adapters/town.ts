@@ -50,6 +50,7 @@ type ServiceFile = {
     raw_because?: Text;
   })[];
   refresh_tokens?: boolean;
+  staff?: boolean;
   needs_email?: boolean;
   pkce_exemption?: { reason: string; until: string };
   resource?: Omit<Resource, 'encryptionKey' | 'stepUp'> & {
@@ -221,6 +222,7 @@ const toRegistration = (file: ServiceFile): Registration => ({
   })),
   refreshTokens: file.refresh_tokens ?? false,
   needsEmail: file.needs_email ?? false,
+  ...(file.staff === true && { staff: true }),
   ...(file.pkce_exemption !== undefined && { pkceExemption: file.pkce_exemption }),
   ...resourceOf(file),
   ...(file.apis !== undefined && {

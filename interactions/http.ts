@@ -65,6 +65,17 @@ export const sendPage = (ctx: Koa.Context, status: number, page: string): void =
   ctx.body = page;
 };
 
+/** Directives of the Content-Security-Policy that a page needs otherwise; undefined takes one out. */
+export type PolicyChanges = Readonly<Record<string, string | undefined>>;
+
+/** Changes single directives of the policy that a page was sent with. */
+export const changePolicy = (ctx: Koa.Context, changes: PolicyChanges): void => {
+  const policy = ctx.response.get('Content-Security-Policy').split('; ');
+  const kept = policy.filter((directive) => !Object.hasOwn(changes, directive.split(' ', 1)[0] ?? ''));
+  const added = Object.entries(changes).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
+  ctx.set('Content-Security-Policy', [...kept, ...added].join('; '));
+};
+
 /** Answers with an error page, and `Retry-After` where a later try may succeed. */
 export const sendError = (ctx: Koa.Context, shell: Shell, error: PageError): void => {
   if (error.retryAfterSeconds !== undefined) ctx.set('Retry-After', String(error.retryAfterSeconds));

@@ -4,7 +4,7 @@ import type { PageDeps } from './deps.ts';
 import { addDeveloperPages } from './entwickler/routes.ts';
 import { finishSignIn, finishUnmet, finishWithoutSignIn } from './finish.ts';
 import type { Form } from './form.ts';
-import { createRegistrar, sendError, sendPage, shellOf } from './http.ts';
+import { changePolicy, createRegistrar, sendError, sendPage, shellOf } from './http.ts';
 import { bundIdStep, eidStep, upstreamStep } from './identity/away.ts';
 import * as exchanges from './identity/exchanges.ts';
 import * as identity from './identity/identity.ts';
@@ -58,14 +58,6 @@ const STEPS: Readonly<Record<Exclude<StepName, 'done'>, Step>> = {
   'needs-email': needsEmail.step,
   details: details.step,
   consent: consent.step,
-};
-
-/** Changes single directives of the policy that a page was sent with. */
-const changePolicy = (ctx: Koa.Context, changes: Readonly<Record<string, string | undefined>>): void => {
-  const policy = ctx.response.get('Content-Security-Policy').split('; ');
-  const kept = policy.filter((directive) => !Object.hasOwn(changes, directive.split(' ', 1)[0] ?? ''));
-  const added = Object.entries(changes).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
-  ctx.set('Content-Security-Policy', [...kept, ...added].join('; '));
 };
 
 const toPage = (ctx: Koa.Context, uid: string): void => {
@@ -135,7 +127,8 @@ export const createPages = (deps: PageDeps): Koa.Middleware => {
   };
 
   pages.get('/', async (ctx) => {
-    sendPage(ctx, 200, startPage(shellOf(ctx, deps), await deps.registrations(), deps.issuer));
+    const services = (await deps.registrations()).filter(({ staff }) => staff !== true);
+    sendPage(ctx, 200, startPage(shellOf(ctx, deps), services, deps.issuer));
   });
 
   addDeveloperPages(pages, deps);

@@ -14,7 +14,7 @@ import type { Registration } from '../accounts/town.ts';
 import type { PageDeps } from './deps.ts';
 import type { PageError } from './errors.view.ts';
 import type { Form } from './form.ts';
-import { shellOf } from './http.ts';
+import { type PolicyChanges, shellOf } from './http.ts';
 import { inLanguage, textsIn } from './language.ts';
 import type { Shell } from './layout.view.ts';
 import { type Needs, nextStep, type StepName } from './next-step.ts';
@@ -86,8 +86,7 @@ export type Post = {
 export type Step = {
   readonly view: (visit: Visit) => string | Promise<string>;
   readonly posts: Readonly<Record<string, Post>>;
-  /** Directives of the Content-Security-Policy that this page needs otherwise; undefined takes one out. */
-  readonly policy?: (visit: Visit) => Readonly<Record<string, string | undefined>>;
+  readonly policy?: (visit: Visit) => PolicyChanges;
 };
 
 /** Back to the same page with what is wrong. */

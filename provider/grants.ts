@@ -5,7 +5,7 @@ import * as consents from '../accounts/consents.ts';
 import type { Context } from '../accounts/context.ts';
 import { noteUse } from '../accounts/dormancy.ts';
 import { type AccountId, type ClientId, parseAccountId, parseClientId } from '../accounts/ids.ts';
-import { STAFF_SCOPE } from './admin-api/staff-client.ts';
+import { STAFF_CLIENT_ID, STAFF_SCOPE } from './admin-api/staff-client.ts';
 import { available } from './availability.ts';
 import type { ReadAccount } from './claims.ts';
 import type { Registrations } from './registrations.ts';
@@ -79,7 +79,7 @@ export const loadExistingGrant =
     const grantId = session.grantIdFor(clientId);
     const existing = grantId === undefined ? undefined : await provider.Grant.find(grantId);
     if (
-      registration.staff !== true &&
+      clientId !== STAFF_CLIENT_ID &&
       existing?.accountId === account &&
       covers(existing.getOIDCScopeEncountered().split(' '), scopes) &&
       covers(existing.getOIDCClaimsEncountered(), claims) &&
@@ -91,7 +91,7 @@ export const loadExistingGrant =
     const grant = isNew ? new provider.Grant({ accountId: account, clientId }) : existing;
     if (isNew) grant.jti = newGrantId(context(), session, account, clientId, grantId);
     grant.addOIDCScope(scopes.join(' '));
-    if (registration.staff === true) {
+    if (clientId === STAFF_CLIENT_ID) {
       for (const resource of Object.keys(ctx.oidc.resourceServers ?? {})) grant.addResourceScope(resource, STAFF_SCOPE);
     }
     if (claims.length > 0) grant.addOIDCClaims(claims);

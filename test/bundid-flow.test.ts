@@ -1,10 +1,6 @@
 import test from 'ava';
-import * as accounts from '../accounts/accounts.ts';
-import * as identities from '../accounts/identities.ts';
-import { newAccountId } from '../accounts/ids.ts';
 import { type IdentityTown, startIdentityTown } from './harness/identity-town.ts';
 import { atHome } from './harness/relying-party.ts';
-import { TEST_TOWN } from './harness/town.ts';
 import { type Answer, Visitor } from './harness/visitor.ts';
 
 let place: IdentityTown;
@@ -144,42 +140,6 @@ test.serial('the metadata is where BundID looks for it', async (t) => {
   t.is(answer.status, 200);
   t.regex(String(answer.headers['content-type']), /samlmetadata\+xml/);
   t.true(answer.text.includes(`entityID="https://${new URL(place.town.issuer).hostname}"`));
-});
-
-/** Goes to the staff's provider from a service for staff, and is led back. */
-const asStaff = async (visitor: Visitor, person: string): Promise<URL> => {
-  const away = await visitor.submitTo(await place.begin(visitor, 'dienststelle'), 'upstream');
-  const url = /href="(http:\/\/localhost:\d+\/auth\?[^"]+)"/.exec(away.text)?.[1]?.replaceAll('&amp;', '&') ?? '';
-  return place.atStaff(url, person);
-};
-
-test.serial('staff come by their own provider, and are linked to nobody by themselves', async (t) => {
-  const visitor = new Visitor();
-  const callback = await asStaff(visitor, 'k.weber');
-  t.is((await new Visitor().send(callback)).status, 403);
-  const unknown = await visitor.open(callback, atHome(place.town));
-  t.is(heading(unknown), 'Diese Anmeldung ist hier noch nicht bekannt');
-  // A member of staff never opens a citizen's account with it.
-  t.false(unknown.text.includes('/open-account'));
-  t.is((await visitor.send(callback)).status, 400);
-});
-
-test.serial('a member of staff signs in by the account that the identity was linked to', async (t) => {
-  const ctx = place.town.context();
-  const account = newAccountId();
-  await accounts.insert(ctx, account, { town: TEST_TOWN, language: 'de', kind: 'staff' });
-  const proof = {
-    source: 'staff',
-    issuer: place.staffIssuer(),
-    identifier: 'k.weber',
-    level: 'none',
-    attributes: {},
-  } as const;
-  const mail = { linked: { subject: 's', text: 't' }, email: undefined };
-  t.is((await identities.link(ctx, account, 1, proof, mail)).outcome, 'linked');
-  const visitor = new Visitor();
-  const done = await visitor.open(await asStaff(visitor, 'k.weber'), atHome(place.town));
-  t.truthy(codeOf(done), done.text);
 });
 
 test.serial(

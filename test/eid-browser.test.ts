@@ -42,7 +42,7 @@ test.serial('register with the Online-Ausweis, and sign in again with it', async
     await page.getByRole('button', { name: 'Jetzt ausweisen' }).click();
   };
   await byCard();
-  await press(page, t9n.unknown.open);
+  await press(page, t9n.unknown.open.eid);
   await press(page, de.kennung.submit('Fahrkarte'));
   // Offered right away: with it the card is not needed every time.
   await press(page, de.offerPasskey.later);
@@ -76,7 +76,7 @@ test.serial('register with BundID, and sign in again with it', async (t) => {
     await page.getByRole('button', { name: way }).click();
   };
   await byBundId('ELSTER-Zertifikat (Stufe 3)');
-  await press(page, t9n.unknown.open);
+  await press(page, t9n.unknown.open.eid);
   await press(page, de.kennung.submit('Fahrkarte'));
   // Offered right away: with it the card is not needed every time.
   await press(page, de.offerPasskey.later);
@@ -99,6 +99,6 @@ test.serial('staff go to their own provider and come back', async (t) => {
   await page.getByRole('link', { name: t9n.upstream.submit, exact: true }).click();
   await page.getByRole('button', { name: 'Karin Weber, Bürgerbüro' }).click();
   await page.getByRole('heading', { name: t9n.unknown.title.staff }).waitFor();
-  t.is(await page.getByRole('button', { name: t9n.unknown.open, exact: true }).count(), 0);
+  t.is(await page.getByRole('button', { name: t9n.unknown.open.eid, exact: true }).count(), 0);
   t.deepEqual(complaints, []);
 });

@@ -77,7 +77,7 @@ test.serial('every answer that is no yes leads back to the sign-in with a word a
   const cases: [Record<string, string>, RegExp][] = [
     [{ how: 'cancel' }, /abgebrochen/],
     [{ how: 'break' }, /Verbindung/],
-    [{ how: 'deny' }, /nicht freigegeben/],
+    [{ how: 'deny' }, /Diese Art von Ausweis reicht hier nicht/],
     [{ card: 'gesperrt' }, /gesperrt oder abgelaufen/],
     [{ card: 'stufe' }, /nicht sicher genug/],
     [{ how: 'answer:/common#internalError' }, /nicht geklappt/],

@@ -67,8 +67,9 @@ test('Gütersloh is a town with its organisations and services', (t) => {
     registrations.map(({ clientId }) => clientId),
     [
       ...['bauakte', 'beteiligung', 'buergerportal', 'elternbeitragsrechner', 'klinikum', 'kulturraeume'],
-      ...['maengelmelder', 'marketing', 'opendata', 'ratsinformation', 'schulwegticket', 'sparkasse'],
-      ...['stadtbibliothek', 'stadtwerke', 'stadtwerkekonto', 'ticketchipkarte', 'volkshochschule', 'zentraleapp'],
+      ...['maengelmelder', 'marketing', 'mitarbeiterportal', 'opendata', 'ratsinformation', 'schulwegticket'],
+      ...['sparkasse', 'stadtbibliothek', 'stadtwerke', 'stadtwerkekonto', 'ticketchipkarte', 'volkshochschule'],
+      ...['zentraleapp'],
     ],
   );
   const app = registrations.find(({ kind }) => kind === 'native');

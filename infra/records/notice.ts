@@ -30,13 +30,16 @@ und höchstens das:
 
 ${table(
   ['Dienst', 'Organisation', 'Höchstens diese Angaben'],
-  registrations.map((registration) => [
-    registration.name.de,
-    organisationOf(town, registration),
-    registration.claims
-      .map(({ claim, required }) => `${labelOf(claim)}${required ? '' : ' (freiwillig)'}`)
-      .join('; ') || 'nur das Pseudonym',
-  ]),
+  // Citizens never come to a service for staff.
+  registrations
+    .filter(({ staff }) => staff !== true)
+    .map((registration) => [
+      registration.name.de,
+      organisationOf(town, registration),
+      registration.claims
+        .map(({ claim, required }) => `${labelOf(claim)}${required ? '' : ' (freiwillig)'}`)
+        .join('; ') || 'nur das Pseudonym',
+    ]),
 )}
 
 Wofür ein Dienst eine Angabe braucht, steht auf der Seite, auf der er Sie darum bittet, und im Verzeichnis von

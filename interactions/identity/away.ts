@@ -1,6 +1,9 @@
+import type { PageDeps } from '../deps.ts';
 import { submit } from '../form.view.ts';
-import { html, safeUrl } from '../html.ts';
+import { type Html, html, safeUrl } from '../html.ts';
+import type { PolicyChanges } from '../http.ts';
 import { stepPage } from '../steps/page.view.ts';
+import type { Texts } from '../texts/de.ts';
 import type { Step, Visit } from '../visit.ts';
 import * as exchanges from './exchanges.ts';
 import { giveUp } from './settle.ts';
@@ -16,19 +19,14 @@ const back = {
 };
 
 /** Leads to AusweisApp on this device, and says what to do if there is none. */
-const eidView = (visit: Visit): string => {
-  const t = visit.t.identity.eid;
-  const { eid } = visit.deps.sources ?? {};
-  const door = visit.progress.exchange?.door ?? '';
-  const links = eid?.links(new URL(`/eid/tc-token?t=${door}`, visit.deps.issuer));
+export const eidBody = (deps: Pick<PageDeps, 'sources' | 'issuer'>, texts: Texts, door: string): Html => {
+  const t = texts.identity.eid;
+  const { eid } = deps.sources ?? {};
+  const links = eid?.links(new URL(`/eid/tc-token?t=${door}`, deps.issuer));
   const status = new URL('?Status=json', eid?.client ?? 'http://127.0.0.1:24727/eID-Client');
-  return stepPage(visit, {
-    title: t.title,
-    back: true,
-    scripts: ['page.js', 'eid.js'],
-    body: html`<p class="kern-body">${t.lead}</p>
-    <ul class="kern-body ss-list"><li>${t.card}</li><li>${t.pin}</li><li>${t.reader}</li></ul>
-    <div class="ss-actions">
+  return html`<p class="kern-body">${t.lead}</p>
+    <ul class="kern-body ss-bullets"><li>${t.card}</li><li>${t.pin}</li><li>${t.reader}</li></ul>
+    <div class="ss-actions ss-eid">
       <a class="kern-btn kern-btn--primary ss-btn--wide" href="${safeUrl(links?.desktop)}"><span class="kern-label">${t.open}</span></a>
       <a class="kern-btn kern-btn--secondary ss-btn--wide" href="${links?.mobile}"><span class="kern-label">${t.openMobile}</span></a>
     </div>
@@ -37,28 +35,47 @@ const eidView = (visit: Visit): string => {
       <p class="kern-body">${t.missing}</p>
       <p class="kern-body"><a class="kern-link" href="https://www.ausweisapp.bund.de/download" rel="noreferrer">${t.download}</a></p>
       <p class="kern-body">${t.otherWays}</p>
-    </section>`,
-  });
+    </section>`;
 };
 
-const bundIdView = async (visit: Visit): Promise<string> => {
-  const t = visit.t.identity.bundid;
-  const { exchange } = visit.progress;
-  const found = exchange && (await exchanges.find(visit.deps.fleeting, exchange.id));
-  const asked = found?.asked.source === 'bundid' ? found.asked : undefined;
-  return stepPage(visit, {
-    title: t.title,
+/** The page may ask AusweisApp on this very device whether it runs. */
+export const eidPolicy = ({ sources }: Pick<PageDeps, 'sources'>): PolicyChanges => ({
+  'connect-src': `'self' ${(sources?.eid?.client ?? new URL('http://127.0.0.1:24727')).origin}`,
+});
+
+const eidView = (visit: Visit): string =>
+  stepPage(visit, {
+    title: visit.t.identity.eid.title,
     back: true,
-    body: html`<p class="kern-body">${t.lead}</p>
+    scripts: ['page.js', 'eid.js'],
+    body: eidBody(visit.deps, visit.t, visit.progress.exchange?.door ?? ''),
+  });
+
+/** Leads to BundID by a form of SAML; `asked` is undefined once that is over. */
+export const bundIdBody = (texts: Texts, asked: exchanges.Asked | undefined, door: string): Html => {
+  const t = texts.identity.bundid;
+  return html`<p class="kern-body">${t.lead}</p>
     ${
-      asked === undefined
+      asked?.source !== 'bundid'
         ? html`<p class="kern-body">${t.over}</p>`
         : html`<form method="post" action="${safeUrl(asked.action)}" class="ss-form">
       <input type="hidden" name="SAMLRequest" value="${asked.samlRequest}">
-      <input type="hidden" name="RelayState" value="${exchange?.door ?? ''}">
+      <input type="hidden" name="RelayState" value="${door}">
       ${submit(t.submit)}
     </form>`
-    }`,
+    }`;
+};
+
+/** The form goes to BundID, and where that leads on to is unknown here; nothing in it was typed by anybody. */
+export const BUNDID_POLICY: PolicyChanges = { 'form-action': undefined };
+
+const bundIdView = async (visit: Visit): Promise<string> => {
+  const { exchange } = visit.progress;
+  const found = exchange && (await exchanges.find(visit.deps.fleeting, exchange.id));
+  return stepPage(visit, {
+    title: visit.t.identity.bundid.title,
+    back: true,
+    body: bundIdBody(visit.t, found?.asked, exchange?.door ?? ''),
   });
 };
 
@@ -75,16 +92,8 @@ const upstreamView = async (visit: Visit): Promise<string> => {
   });
 };
 
-/** The page may ask AusweisApp on this very device whether it runs. */
-export const eidStep: Step = {
-  view: eidView,
-  posts: { back },
-  policy: (visit) => ({
-    'connect-src': `'self' ${(visit.deps.sources?.eid?.client ?? new URL('http://127.0.0.1:24727')).origin}`,
-  }),
-};
+export const eidStep: Step = { view: eidView, posts: { back }, policy: ({ deps }) => eidPolicy(deps) };
 
-/** The form goes to BundID, and where that leads on to is unknown here; nothing in it was typed by anybody. */
-export const bundIdStep: Step = { view: bundIdView, posts: { back }, policy: () => ({ 'form-action': undefined }) };
+export const bundIdStep: Step = { view: bundIdView, posts: { back }, policy: () => BUNDID_POLICY };
 
 export const upstreamStep: Step = { view: upstreamView, posts: { back } };

@@ -25,8 +25,10 @@ export type Asked =
   | { readonly source: 'upstream'; readonly pending: UpstreamPending; readonly url: string };
 
 export type Exchange = {
-  /** The interaction that it belongs to. */
-  readonly uid: string;
+  /** The page that it belongs to, which alone may take the answer: a path of ours. */
+  readonly page: string;
+  /** Epoch milliseconds; nothing that happens meanwhile makes it later. */
+  readonly until: number;
   /** Hash of the cookie of the browser that began it: the only one that can finish it. */
   readonly browser: string;
   readonly asked: Asked;
@@ -80,9 +82,15 @@ export const comerOf = (ctx: Koa.Context, issuer: URL, exchange: Exchange): Come
 };
 
 /** Begins an exchange in this browser. */
-export const begin = async (deps: PageDeps, ctx: Koa.Context, uid: string, asked: Asked): Promise<string> => {
+export const begin = async (
+  deps: Pick<PageDeps, 'context' | 'fleeting' | 'issuer'>,
+  ctx: Koa.Context,
+  page: string,
+  asked: Asked,
+): Promise<string> => {
   const id = newId();
-  const exchange: Exchange = { uid, browser: browserOf(ctx, deps.issuer), asked };
+  const until = deps.context().now().getTime() + EXCHANGE_SECONDS * 1000;
+  const exchange: Exchange = { page, until, browser: browserOf(ctx, deps.issuer), asked };
   await deps.fleeting.put(EXCHANGE, id, exchange, EXCHANGE_SECONDS);
   return id;
 };
@@ -96,10 +104,11 @@ export const end = async (store: FleetingStore, id: string): Promise<void> => {
 };
 
 /** Notes the eID-Server's session; false if the exchange is over or has one already. */
-export const keepSession = async (store: FleetingStore, id: string, session: string): Promise<boolean> => {
+export const keepSession = async (store: FleetingStore, id: string, session: string, now: Date): Promise<boolean> => {
   const found = await store.get<Exchange>(EXCHANGE, id);
   if (found === undefined || found.value.session !== undefined) return false;
-  return store.replace(EXCHANGE, id, { ...found.value, session }, found.version, EXCHANGE_SECONDS);
+  const secondsLeft = Math.ceil((found.value.until - now.getTime()) / 1000);
+  return secondsLeft > 0 && store.replace(EXCHANGE, id, { ...found.value, session }, found.version, secondsLeft);
 };
 
 /** Opens a door: a value that leads to the exchange, through one place. */

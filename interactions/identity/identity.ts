@@ -1,14 +1,16 @@
 import * as accounts from '../../accounts/accounts.ts';
 import { parseEmail } from '../../accounts/email.ts';
+import type { IdentitySource } from '../../accounts/identities.ts';
 import * as identities from '../../accounts/identities.ts';
 import type { Form } from '../form.ts';
 import { form, submit } from '../form.view.ts';
 import { html } from '../html.ts';
-import { inLanguage } from '../language.ts';
 import type { IdentityFault, Progress } from '../progress.ts';
 import { stepPage } from '../steps/page.view.ts';
 import { faulty, type Outcome, type Post, type Step, type Visit } from '../visit.ts';
+import { changeMail, closeAccount, doubleLead } from './double.ts';
 import { freshlyShown, withIdentity } from './evidence.ts';
+import type { SourceName } from './sources.ts';
 import { sourcePosts } from './start.ts';
 
 const fault = (identity: IdentityFault): Outcome => faulty([{ code: 'identity', identity }]);
@@ -23,7 +25,8 @@ const back: Post = { fields: [], handle: async () => ({ go: 'on', apply: without
 /** Opens an account that this identity signs in to. */
 const register = async (visit: Visit, sent: Form): Promise<Outcome> => {
   const { identity, draft } = visit.progress;
-  if (identity === undefined || identity.proof.source === 'staff') return { go: 'on' };
+  const staff = identity?.proof.source === 'staff';
+  if (identity === undefined || staff !== (visit.registration.staff === true)) return { go: 'on' };
   const email = draft?.contact === 'email' && draft.emailProven === true ? parseEmail(draft.email) : undefined;
   const registered = await accounts.register(visit.domain, {
     town: visit.deps.town,
@@ -38,7 +41,7 @@ const register = async (visit: Visit, sent: Form): Promise<Outcome> => {
         go: 'on',
         apply: () => ({
           ...withIdentity(visit, { path: 'sign-in' }, account, identity.proof),
-          welcome: { kennung },
+          ...(!staff && { welcome: { kennung } }),
           capable: sent.text('capable') === 'yes',
         }),
       };
@@ -77,13 +80,10 @@ const unknownView = (visit: Visit): string => {
     title: t.title[source],
     back: true,
     scripts: ['page.js', 'passkey.js'],
-    body: html`${
-      source !== 'staff' &&
-      html`<section class="ss-choice"><h2 class="kern-heading-small">${t.openTitle}</h2>
-      <p class="kern-body">${t.openText}</p>${form(visit, 'open-account', html`<input type="hidden" name="capable">${submit(t.open)}`)}</section>`
-    }
-    <section class="ss-choice"><h2 class="kern-heading-small">${t.linkTitle}</h2>
-      <p class="kern-body">${t.linkText}</p>${form(visit, 'link-account', submit(t.link, 'secondary'))}</section>`,
+    body: html`<section class="ss-choice"><h2 class="kern-heading-small">${t.openTitle[source]}</h2>
+      <p class="kern-body">${t.openText[source]}</p>${form(visit, 'open-account', html`<input type="hidden" name="capable">${submit(t.open[source])}`)}</section>
+    <section class="ss-choice"><h2 class="kern-heading-small">${t.linkTitle[source]}</h2>
+      <p class="kern-body">${t.linkText[source]}</p>${form(visit, 'link-account', submit(t.link, 'secondary'))}</section>`,
   });
 };
 
@@ -109,10 +109,10 @@ export const openStep: Step = {
   view: (visit) => {
     const t = visit.t.identity.unknown;
     return stepPage(visit, {
-      title: t.openTitle,
+      title: t.openTitle.eid,
       back: true,
       scripts: ['page.js', 'passkey.js'],
-      body: html`<p class="kern-body">${t.openText}</p>${form(visit, 'open-account', html`<input type="hidden" name="capable">${submit(t.open)}`)}`,
+      body: html`<p class="kern-body">${t.openText.eid}</p>${form(visit, 'open-account', html`<input type="hidden" name="capable">${submit(t.open.eid)}`)}`,
     });
   },
   posts: { 'open-account': { fields: ['capable'], handle: register }, back },
@@ -124,25 +124,16 @@ const provenEnough = (visit: Visit): IdentityFault | undefined => {
   return (visit.has?.passkeys ?? 0) > 0 ? 'stronger-factor' : 'not-fresh';
 };
 
-const mailOf = (visit: Visit, account: accounts.Account): Parameters<typeof identities.link>[4] => {
-  const t = visit.t.identity.mail;
-  const town = inLanguage(visit.deps.town.name, visit.shell.language);
-  return { linked: { subject: t.subject, text: t.linked(town) }, email: account.email };
-};
-
 const link = async (visit: Visit): Promise<Outcome> => {
   const { account, progress } = visit;
   const { identity } = progress;
   if (account === undefined || identity === undefined) return { go: 'on' };
   const lacking = provenEnough(visit);
   if (lacking !== undefined) return fault(lacking);
-  const linked = await identities.link(
-    visit.domain,
-    account.id,
-    account.credentialState,
-    identity.proof,
-    mailOf(visit, account),
-  );
+  const linked = await identities.link(visit.domain, account.id, account.credentialState, identity.proof, {
+    linked: changeMail(visit, 'linked'),
+    email: account.email,
+  });
   switch (linked.outcome) {
     case 'linked':
     case 'linked-before':
@@ -160,6 +151,9 @@ const link = async (visit: Visit): Promise<Outcome> => {
   }
 };
 
+/** The form that leads to a source once more. */
+const POST_OF: Readonly<Record<IdentitySource, SourceName>> = { eid: 'eid', bundid: 'bundid', staff: 'upstream' };
+
 const linkView = (visit: Visit): string => {
   const t = visit.t.identity.link;
   const source = visit.progress.identity?.proof.source ?? 'eid';
@@ -168,16 +162,13 @@ const linkView = (visit: Visit): string => {
     title: t.title[source],
     body: html`<p class="kern-body">${t.lead}</p>
     <dl class="ss-facts"><div><dt>${t.account}</dt><dd>${visit.account?.email ?? visit.account?.kennung}</dd></div></dl>
-    ${newCard ? form(visit, 'eid', submit(t.newCard)) : form(visit, 'link', submit(t.submit))}
+    ${newCard ? form(visit, POST_OF[source], submit(t.newCard[source])) : form(visit, 'link', submit(t.submit))}
     ${form(visit, 'back', submit(t.leave, 'secondary'))}`,
   });
 };
 
 /** Both are proven, the identity and the account: the citizen says whether they belong together. */
-export const linkStep: Step = {
-  view: linkView,
-  posts: { link: { fields: [], handle: link }, back, eid: sourcePosts.eid },
-};
+export const linkStep: Step = { view: linkView, posts: { ...sourcePosts, link: { fields: [], handle: link }, back } };
 
 const close = async (visit: Visit, keep: 'this' | 'other'): Promise<Outcome> => {
   const { account, progress } = visit;
@@ -187,15 +178,12 @@ const close = async (visit: Visit, keep: 'this' | 'other'): Promise<Outcome> => 
   if (lacking !== undefined) return fault(lacking);
   const two =
     keep === 'this' ? { keep: account.id, close: identity.other } : { keep: identity.other, close: account.id };
-  const other = await accounts.load(visit.domain, identity.other);
-  const t = visit.t.identity.mail;
-  const town = inLanguage(visit.deps.town.name, visit.shell.language);
-  const closed = await identities.closeOther(visit.domain, two, identity.proof, {
-    closed: { subject: t.subject, text: t.closed(town) },
-    to: [account, ...(other === undefined ? [] : [other])],
-  });
+  const closed = await closeAccount(visit, two, identity.proof);
   if (closed.outcome === 'stale') return fault('contradiction');
-  return { go: 'on', apply: () => withIdentity(visit, { path: 'sign-in' }, two.keep, identity.proof) };
+  // The session that goes on is that of the account which is to be deleted.
+  const switched = visit.steppingUp && two.keep !== account.id;
+  const start: Progress = { path: 'sign-in', ...(switched && { otherAccount: true }) };
+  return { go: 'on', apply: () => withIdentity(visit, start, two.keep, identity.proof) };
 };
 
 /** The identity signs in to an older account of the same citizen: one of the two may be closed. */
@@ -204,10 +192,10 @@ export const doubleStep: Step = {
     const t = visit.t.identity.double;
     return stepPage(visit, {
       title: t.title,
-      body: html`<p class="kern-body">${t.lead}</p>
-      <section class="ss-choice"><p class="kern-body">${t.thisText(visit.account?.kennung ?? '')}</p>${form(visit, 'keep-this', submit(t.keepThis))}</section>
-      <section class="ss-choice"><p class="kern-body">${t.otherText}</p>${form(visit, 'keep-other', submit(t.keepOther, 'secondary'))}</section>
-      ${form(visit, 'back', submit(t.leave, 'tertiary'))}`,
+      body: html`${doubleLead(visit.t, visit.progress.identity?.proof.source)}
+      <section class="ss-choice"><h2 class="kern-heading-small">${t.thisTitle}</h2><p class="kern-body">${t.thisText(visit.account?.kennung ?? '')}</p>${form(visit, 'keep-this', submit(t.keepThis, 'secondary'))}</section>
+      <section class="ss-choice"><h2 class="kern-heading-small">${t.otherTitle}</h2><p class="kern-body">${t.otherText}</p>${form(visit, 'keep-other', submit(t.keepOther, 'secondary'))}</section>
+      ${form(visit, 'back', submit(t.leave))}`,
     });
   },
   posts: {

@@ -11,6 +11,9 @@ type Registrar = ReturnType<typeof createRegistrar>;
 /** A SAML response with all attributes has about 20 KB in base64. */
 const SAML_BYTES = 256 * 1024;
 const LOGOUT_TOKEN_BYTES = 16 * 1024;
+/** Whose session at the staff's provider it is; a logout token may name nothing but that. No session here lasts longer. */
+const UPSTREAM_SESSION = 'UpstreamSession';
+const UPSTREAM_SESSION_SECONDS = 12 * 60 * 60;
 /** The card has been read when the browser comes back; the server may need a moment to know it. */
 const POLLS = 8;
 const POLL_MILLISECONDS = 500;
@@ -37,16 +40,16 @@ export const exchangeRoutes = (pages: Registrar, deps: PageDeps): void => {
   const otherBrowser = (ctx: Koa.Context): void =>
     sendError(ctx, shellOf(ctx, deps), { kind: 'otherBrowser', status: 403, code: 'exchange_of_another_browser' });
 
-  /** Back into the interaction, which takes the answer. */
+  /** Back to the page that takes the answer. */
   const back = async (
     ctx: Koa.Context,
     id: string,
-    { uid }: exchanges.Exchange,
+    { page }: exchanges.Exchange,
     answer: SourceAnswer,
   ): Promise<void> => {
     await exchanges.leaveAnswer(store, id, answer);
     ctx.status = 303;
-    ctx.redirect(`/interaction/${uid}`);
+    ctx.redirect(page);
   };
 
   /**
@@ -80,7 +83,10 @@ export const exchangeRoutes = (pages: Registrar, deps: PageDeps): void => {
         refresh: new URL(`/eid/refresh?r=${returning}`, issuer),
         error: new URL(`/eid/error?r=${returning}`, issuer),
       });
-      if (opened.outcome !== 'opened' || !(await exchanges.keepSession(store, passage.id, opened.session))) {
+      if (
+        opened.outcome !== 'opened' ||
+        !(await exchanges.keepSession(store, passage.id, opened.session, deps.context().now()))
+      ) {
         // AusweisApp shows a page of its own now; the one in the browser tells more when it is looked at again.
         if (opened.outcome !== 'opened') await exchanges.leaveAnswer(store, passage.id, eidAnswer(opened, undefined));
         return plain(ctx, 503, 'the eID-Server gives no session');
@@ -141,6 +147,8 @@ export const exchangeRoutes = (pages: Registrar, deps: PageDeps): void => {
       const came = await comeBack(ctx, 'upstream-state', query(ctx, 'state'));
       if (came?.exchange.asked.source !== 'upstream') return;
       const answer = await upstream.finish(new URL(ctx.originalUrl, issuer), came.exchange.asked.pending);
+      if (answer.outcome === 'proven' && answer.sid !== undefined)
+        await store.put(UPSTREAM_SESSION, answer.sid, answer.subject, UPSTREAM_SESSION_SECONDS);
       return back(ctx, came.id, came.exchange, upstreamAnswer(answer));
     });
 
@@ -149,7 +157,9 @@ export const exchangeRoutes = (pages: Registrar, deps: PageDeps): void => {
       const note = await upstream.logout(form.get('logout_token') ?? '');
       if (note === 'unavailable') return plain(ctx, 503, 'try again');
       if (note === undefined) return plain(ctx, 400, 'not a logout token');
-      if (note.subject !== undefined) await deps.endStaffSessions?.(note.issuer, note.subject);
+      const bySession = note.sid === undefined ? undefined : await store.get<string>(UPSTREAM_SESSION, note.sid);
+      const subject = note.subject ?? bySession?.value;
+      if (subject !== undefined) await deps.endStaffSessions?.(note.issuer, subject);
       ctx.status = 200;
       ctx.body = '';
     });

@@ -55,8 +55,11 @@ const aboutAccount = async (
     return on(visit, (progress) => ({ ...progress, identity: { proof, intent: 'link' } }));
   if (found?.outcome === 'retired') return on(visit, undefined, 'retired');
   if (found?.outcome === 'not-active') return on(visit, undefined, 'not-active');
-  if (identities.isLinkable(proof) && found?.outcome === 'proven' && found.account !== account.id)
+  if (identities.isLinkable(proof) && found?.outcome === 'proven' && found.account !== account.id) {
+    // Accounts of staff are their employer's: nobody closes one here.
+    if (proof.source === 'staff') return on(visit, undefined, 'taken');
     return on(visit, (progress) => ({ ...progress, identity: { proof, intent: 'double', other: found.account } }));
+  }
   const recorded = await identities.proof(visit.domain, account.id, proof);
   switch (recorded.outcome) {
     case 'recorded':

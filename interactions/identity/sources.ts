@@ -26,7 +26,13 @@ export type SourceFault =
 
 export type SourceAnswer = { readonly proof: Proof } | { readonly fault: SourceFault; readonly code?: string };
 
-/** What `getResult` or `useID` said; `hint` is what AusweisApp wrote into the address, good for nothing but words. */
+/** What AusweisApp wrote into the address (TR-03124-1 §2.5.4.2): good for nothing but words. */
+const hinted = (hint: string | undefined): SourceFault | undefined => {
+  if (hint === undefined) return undefined;
+  return hint === 'cancellationByUser' ? 'cancelled' : 'connection';
+};
+
+/** What `getResult` or `useID` said (TR-03130-1 §3.4.1). Where that says nothing to a citizen, the hint may. */
 export const eidAnswer = (outcome: EidOutcome, hint: string | undefined): SourceAnswer => {
   switch (outcome.outcome) {
     case 'proven':
@@ -34,12 +40,14 @@ export const eidAnswer = (outcome: EidOutcome, hint: string | undefined): Source
     case 'unavailable':
       return { fault: 'unavailable' };
     case 'not-yet':
-      if (hint === 'cancellationByUser') return { fault: 'cancelled' };
-      return { fault: hint === undefined ? 'not-read' : 'connection' };
+      return { fault: hinted(hint) ?? 'not-read' };
     case 'refused':
       switch (outcome.fault) {
+        case 'cancellationByUser':
+          return { fault: 'cancelled' };
         case 'invalidDocument':
           return { fault: 'card-refused' };
+        // Also where the kind of card reaches less than was asked for.
         case 'deniedDocument':
           return { fault: 'card-denied' };
         case 'level':
@@ -47,7 +55,7 @@ export const eidAnswer = (outcome: EidOutcome, hint: string | undefined): Source
         case 'tooManyOpenSessions':
           return { fault: 'unavailable', code: outcome.fault };
         default:
-          return { fault: 'failed', code: outcome.fault };
+          return { fault: hinted(hint) ?? 'failed', code: outcome.fault };
       }
   }
 };

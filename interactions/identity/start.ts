@@ -17,6 +17,8 @@ export const isOffered = ({ registration }: Visit, source: SourceName): boolean 
     ? registration.staff === true && registration.clientId !== ADMINISTRATION
     : registration.staff !== true;
 
+const pageOf = ({ uid }: Visit): string => `/interaction/${uid}`;
+
 const unavailable = (): Outcome => faulty([{ code: 'identity', identity: 'unavailable' }]);
 
 const away = (source: SourceName, id: string, door?: string): Outcome => ({
@@ -24,18 +26,20 @@ const away = (source: SourceName, id: string, door?: string): Outcome => ({
   apply: (progress): Progress => ({ ...progress, exchange: { source, id, ...(door !== undefined && { door }) } }),
 });
 
+/** Whether another card is the same person's new one, only name and date of birth can tell. */
+export const TO_COMPARE: CardQuestion['read'] = ['names', 'birthdate'];
+
 /** What a card is asked at this page: for a sign-in its pseudonym and nothing else. */
 const cardQuestion = (visit: Visit, communityId: string): CardQuestion => {
   if (visit.step === 'details') return cardQuestionFor(visit.needs.missing, communityId);
-  // Whether another card is the same person's new one, only name and date of birth can tell.
-  return visit.step === 'link' ? { read: ['names', 'birthdate'] } : { read: [] };
+  return { read: visit.step === 'link' ? TO_COMPARE : [] };
 };
 
 const eid = async (visit: Visit): Promise<Outcome> => {
   const source = visit.deps.sources?.eid;
   if (source === undefined || !source.up()) return unavailable();
   const question = cardQuestion(visit, source.communityId);
-  const id = await exchanges.begin(visit.deps, visit.ctx, visit.uid, { source: 'eid', question });
+  const id = await exchanges.begin(visit.deps, visit.ctx, pageOf(visit), { source: 'eid', question });
   return away('eid', id, await exchanges.openDoor(visit.deps.fleeting, 'tc-token', id));
 };
 
@@ -49,15 +53,16 @@ const bundid = async (visit: Visit): Promise<Outcome> => {
   const source = visit.deps.sources?.bundid;
   if (source === undefined) return unavailable();
   const proofing = visit.step === 'details';
+  const comparing = visit.step === 'link';
   const question: BundIdQuestion = {
-    level: storkLevel(visit.levelNeeded, proofing),
+    level: storkLevel(visit.levelNeeded, proofing || comparing),
     // A temporary login can confirm attributes, but nobody can sign in again with it.
     pseudonym: !proofing,
-    read: proofing ? bundIdReadsFor(visit.needs.missing) : [],
+    read: proofing ? bundIdReadsFor(visit.needs.missing) : comparing ? TO_COMPARE : [],
   };
   const { action, samlRequest, requestId } = await source.request(question, visit.shell.language);
   const asked = { source: 'bundid', question, requestId, samlRequest, action } as const;
-  const id = await exchanges.begin(visit.deps, visit.ctx, visit.uid, asked);
+  const id = await exchanges.begin(visit.deps, visit.ctx, pageOf(visit), asked);
   return away('bundid', id, await exchanges.openDoor(visit.deps.fleeting, 'bundid-relay', id));
 };
 
@@ -67,7 +72,7 @@ const upstream = async (visit: Visit): Promise<Outcome> => {
   const begun = await source.begin();
   if (begun.outcome !== 'begun') return unavailable();
   const asked = { source: 'upstream', pending: begun.pending, url: begun.url } as const;
-  const id = await exchanges.begin(visit.deps, visit.ctx, visit.uid, asked);
+  const id = await exchanges.begin(visit.deps, visit.ctx, pageOf(visit), asked);
   await exchanges.openDoor(visit.deps.fleeting, 'upstream-state', id, { state: begun.pending.state });
   return away('upstream', id);
 };

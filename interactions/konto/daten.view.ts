@@ -59,7 +59,9 @@ const previews = async (visitor: Visitor, known: readonly KnownService[]): Promi
   const { deps, domain, account } = visitor;
   const { language } = visitor.shell;
   const t = datenTexts(language);
-  const others = (await deps.registrations()).filter(({ clientId }) => known.every((one) => one.clientId !== clientId));
+  const others = (await deps.registrations()).filter(
+    ({ clientId, staff }) => staff !== true && known.every((one) => one.clientId !== clientId),
+  );
   const items: Html[] = [];
   for (const registration of others) {
     const { pseudonym, claims } = await preview(domain, account.id, deps.town, registration);

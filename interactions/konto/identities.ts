@@ -1,9 +1,10 @@
 import * as identities from '../../accounts/identities.ts';
 import type { Form } from '../form.ts';
 import { submit } from '../form.view.ts';
-import { type Html, html } from '../html.ts';
-import { inLanguage } from '../language.ts';
+import { type Fragment, type Html, html } from '../html.ts';
+import { changeMail } from '../identity/double.ts';
 import { type KontoOutcome, type KontoPage, type Visitor, wrong } from './konto.ts';
+import * as linking from './linking.ts';
 import { day, kontoForm, kontoPage } from './page.view.ts';
 
 const entry = (visitor: Visitor, identity: identities.Identity): Html => {
@@ -28,7 +29,20 @@ const entry = (visitor: Visitor, identity: identities.Identity): Html => {
   </li>`;
 };
 
-const view = async (visitor: Visitor): Promise<string> => {
+/** A button for each source that can be used now; nothing where there is none. */
+const adding = (visitor: Visitor, all: readonly identities.Identity[]): Fragment => {
+  const t = visitor.t.identity.konto;
+  const sources = linking.offered(visitor);
+  if (sources.length === 0) return null;
+  return html`<section class="ss-aside"><h2 class="kern-heading-small">${t.addTitle}</h2>
+    <p class="kern-body">${t.addText}</p>
+    ${all.some(({ retiredAt }) => retiredAt === undefined) && html`<p class="kern-body">${t.newCard}</p>`}
+    ${sources.map((source) => kontoForm(visitor, source, submit(t.add[source], 'secondary')))}</section>`;
+};
+
+const view: KontoPage['view'] = async (visitor) => {
+  const away = await linking.view(visitor);
+  if (away !== undefined) return away;
   const t = visitor.t.identity.konto;
   const all = await identities.list(visitor.domain, visitor.account.id);
   return kontoPage(visitor, {
@@ -36,7 +50,7 @@ const view = async (visitor: Visitor): Promise<string> => {
     body: html`<p class="kern-body">${t.lead}</p>
     ${all.length === 0 && html`<p class="kern-body">${t.none}</p>`}
     <ul class="ss-list">${all.map((identity) => entry(visitor, identity))}</ul>
-    <p class="kern-body">${t.how}</p>`,
+    ${adding(visitor, all)}`,
   });
 };
 
@@ -44,19 +58,21 @@ const view = async (visitor: Visitor): Promise<string> => {
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 const remove = async (visitor: Visitor, form: Form): Promise<KontoOutcome> => {
-  const { account, deps, domain } = visitor;
+  const { account, domain } = visitor;
   const id = form.text('id');
   if (!ID.test(id)) return { go: 'page', flash: { done: false } };
-  const { mail } = visitor.t.identity;
-  const unlinked = { subject: mail.subject, text: mail.unlinked(inLanguage(deps.town.name, visitor.shell.language)) };
-  const outcome = await identities.unlink(domain, account.id, id, { unlinked, email: account.email });
+  const outcome = await identities.unlink(domain, account.id, id, {
+    unlinked: changeMail(visitor, 'unlinked'),
+    email: account.email,
+  });
   if (outcome.outcome === 'last-way-in') return wrong([{ code: 'identity', identity: 'last-way-in' }]);
   return { go: 'page', flash: { done: outcome.outcome === 'unlinked' } };
 };
 
-/** The linked identities; one may go, but never the last way in. */
+/** The linked identities; another one may be linked, and one may go, but never the last way in. */
 export const page: KontoPage = {
   fresh: false,
+  arrive: linking.arrive,
   view,
-  posts: { remove: { fields: ['id'], fresh: true, handle: remove } },
+  posts: { ...linking.posts, remove: { fields: ['id'], fresh: true, handle: remove } },
 };

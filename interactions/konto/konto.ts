@@ -9,7 +9,7 @@ import * as sessions from '../../accounts/session-notes.ts';
 import type { PageDeps } from '../deps.ts';
 import type { PageError } from '../errors.view.ts';
 import type { Form } from '../form.ts';
-import { type Params, sendError, sendPage, shellOf } from '../http.ts';
+import { changePolicy, type Params, type PolicyChanges, sendError, sendPage, shellOf } from '../http.ts';
 import { textsIn } from '../language.ts';
 import type { Shell } from '../layout.view.ts';
 import type { Flash } from '../progress.ts';
@@ -58,9 +58,13 @@ export type KontoPost = {
 export type KontoPage = {
   /** The page is of no use without a fresh factor: asked for before it is shown. */
   readonly fresh: boolean;
-  readonly view: (visitor: Visitor) => string | Promise<string>;
+  /** Before the page is shown: what has come back from elsewhere for it; undefined if nothing has. */
+  readonly arrive?: (visitor: Visitor) => Promise<KontoOutcome | undefined>;
+  readonly view: (visitor: Visitor) => KontoView | Promise<KontoView>;
   readonly posts: Readonly<Record<string, KontoPost>>;
 };
+
+type KontoView = string | { readonly page: string; readonly policy: PolicyChanges };
 
 /** Back to the page with what is wrong. */
 export const wrong = (faults: Flash['faults'] & object, values: Record<string, string> = {}): KontoOutcome => ({
@@ -160,6 +164,26 @@ export const createKonto = (deps: PageDeps, pages: Readonly<Record<string, Konto
   const notFound = (ctx: Koa.Context): void =>
     sendError(ctx, shellOf(ctx, deps), { kind: 'notFound', status: 404, code: 'not_found' });
 
+  const follow = async (visitor: Visitor, outcome: KontoOutcome): Promise<void> => {
+    const { ctx } = visitor;
+    switch (outcome.go) {
+      case 'error':
+        return sendError(ctx, visitor.shell, outcome.error);
+      case 'file':
+        ctx.set('Content-Disposition', `attachment; filename="${outcome.file}"`);
+        ctx.type = outcome.type;
+        ctx.body = outcome.body;
+        return;
+      case 'json':
+        ctx.type = 'application/json';
+        ctx.body = outcome.body;
+        return;
+      case 'page':
+        if (outcome.flash !== undefined) await deps.fleeting.put(FLASH, visitor.uid, outcome.flash, FLASH_SECONDS);
+        return redirect(ctx, outcome.to ?? pathOf(visitor.page));
+    }
+  };
+
   /** A session that is of no use here (a member of staff, a locked account) is not gone on with. */
   const signInAnew = async (ctx: Koa.Context, path: string): Promise<void> =>
     signIn(deps, ctx, path, (await sessionOf(deps, ctx)) === undefined ? {} : { prompt: 'login' });
@@ -171,7 +195,11 @@ export const createKonto = (deps: PageDeps, pages: Readonly<Record<string, Konto
       const visitor = await open(deps, ctx, name);
       if (visitor === undefined) return signInAnew(ctx, pathOf(name));
       if (page.fresh && !visitor.fresh) return signIn(deps, ctx, pathOf(name), { acr_values: assurance.FRESH });
-      sendPage(ctx, 200, await page.view(visitor));
+      const arrived = await page.arrive?.(visitor);
+      if (arrived !== undefined) return follow(visitor, arrived);
+      const view = await page.view(visitor);
+      sendPage(ctx, 200, typeof view === 'string' ? view : view.page);
+      if (typeof view !== 'string') changePolicy(ctx, view.policy);
     },
 
     async post(ctx: Koa.Context, { page: name = '', action = '' }: Params, form: Form): Promise<void> {
@@ -188,21 +216,7 @@ export const createKonto = (deps: PageDeps, pages: Readonly<Record<string, Konto
         const error: PageError = { kind: 'badRequest', status: 400, code: 'unknown_field', detail };
         return sendError(ctx, visitor.shell, { ...error, again: pathOf(name) });
       }
-      const outcome = await post.handle(visitor, form);
-      if (outcome.go === 'error') return sendError(ctx, visitor.shell, outcome.error);
-      if (outcome.go === 'file') {
-        ctx.set('Content-Disposition', `attachment; filename="${outcome.file}"`);
-        ctx.type = outcome.type;
-        ctx.body = outcome.body;
-        return;
-      }
-      if (outcome.go === 'json') {
-        ctx.type = 'application/json';
-        ctx.body = outcome.body;
-        return;
-      }
-      if (outcome.flash !== undefined) await deps.fleeting.put(FLASH, visitor.uid, outcome.flash, FLASH_SECONDS);
-      redirect(ctx, outcome.to ?? pathOf(name));
+      return follow(visitor, await post.handle(visitor, form));
     },
 
     /** The address of a form, opened again from the history. */

@@ -40,11 +40,24 @@ export const identityDe = {
       bundid: 'Diese BundID ist hier noch nicht bekannt',
       staff: 'Diese Anmeldung ist hier noch nicht bekannt',
     },
-    openTitle: 'Neues Konto anlegen',
-    openText: 'Sie brauchen dafür weder E-Mail-Adresse noch Passwort. Sie melden sich künftig genauso an wie eben.',
-    open: 'Konto anlegen',
-    linkTitle: 'Sie haben schon ein Konto?',
-    linkText: 'Melden Sie sich einmal wie gewohnt an. Danach können Sie beides verknüpfen.',
+    openTitle: { eid: 'Neues Konto anlegen', bundid: 'Neues Konto anlegen', staff: 'Zum ersten Mal hier?' },
+    openText: {
+      eid: 'Sie brauchen dafür weder E-Mail-Adresse noch Passwort. Sie melden sich künftig genauso an wie eben.',
+      bundid: 'Sie brauchen dafür weder E-Mail-Adresse noch Passwort. Sie melden sich künftig genauso an wie eben.',
+      staff:
+        'Wir legen ein Dienstkonto für Sie an. Es ist von Ihrem Bürgerkonto getrennt, und künftig fragen wir nicht mehr.',
+    },
+    open: { eid: 'Konto anlegen', bundid: 'Konto anlegen', staff: 'Weiter' },
+    linkTitle: {
+      eid: 'Sie haben schon ein Konto?',
+      bundid: 'Sie haben schon ein Konto?',
+      staff: 'Sie haben schon ein Dienstkonto mit Passkey?',
+    },
+    linkText: {
+      eid: 'Melden Sie sich einmal wie gewohnt an. Danach können Sie beides verknüpfen.',
+      bundid: 'Melden Sie sich einmal wie gewohnt an. Danach können Sie beides verknüpfen.',
+      staff: 'Melden Sie sich einmal mit dem Passkey an. Danach können Sie beides verknüpfen.',
+    },
     link: 'Mit meinem Konto verknüpfen',
   },
   link: {
@@ -56,17 +69,28 @@ export const identityDe = {
     lead: 'Künftig können Sie sich damit bei diesem Konto anmelden:',
     account: 'Konto',
     submit: 'Verknüpfen',
-    newCard: 'Mit der neuen Karte ausweisen',
+    newCard: {
+      eid: 'Mit der neuen Karte ausweisen',
+      bundid: 'Noch einmal mit der BundID anmelden',
+      staff: 'Noch einmal anmelden',
+    },
     leave: 'Nicht verknüpfen',
   },
   double: {
     title: 'Sie haben noch ein anderes Konto',
-    lead: 'Mit diesem Ausweis melden Sie sich schon bei einem anderen Konto an. Sie können eines der beiden schließen. Ein geschlossenes Konto kann nicht mehr genutzt werden.',
+    lead: {
+      eid: 'Mit diesem Ausweis melden Sie sich schon bei einem anderen Konto an.',
+      bundid: 'Mit dieser BundID melden Sie sich schon bei einem anderen Konto an.',
+    },
+    days: (days: number) =>
+      `Sie können eines der beiden schließen. Es wird dann nach ${days} Tagen mit allen Angaben gelöscht. Bis dahin können Sie sich dort noch anmelden und es sich anders überlegen; wenn Sie keinen anderen Weg dorthin haben, hilft das Bürgerbüro.`,
+    thisTitle: 'Dieses Konto behalten',
     thisText: (kennung: string) =>
-      `Das Konto, mit dem Sie gerade angemeldet sind (${kennung}), behalten; der Ausweis gehört dann dazu.`,
-    keepThis: 'Dieses Konto behalten, das andere schließen',
-    otherText: 'Das Konto behalten, zu dem der Ausweis bisher gehört.',
-    keepOther: 'Das andere Konto behalten, dieses schließen',
+      `Das ist das Konto, mit dem Sie gerade angemeldet sind (${kennung}). Sie melden sich künftig auch mit dem Ausweis oder der BundID hier an.`,
+    keepThis: 'Dieses behalten, das andere schließen',
+    otherTitle: 'Das andere Konto behalten',
+    otherText: 'Das ist das Konto, zu dem der Ausweis oder die BundID bisher gehört.',
+    keepOther: 'Das andere behalten, dieses schließen',
     leave: 'Beide behalten',
   },
   konto: {
@@ -74,7 +98,11 @@ export const identityDe = {
     lead: 'Damit können Sie sich bei diesem Konto anmelden.',
     none: 'Mit diesem Konto ist kein Ausweis und keine BundID verknüpft.',
     linked: 'Verknüpft',
-    how: 'Zum Verknüpfen wählen Sie bei der Anmeldung den Ausweis oder die BundID und danach „Mit meinem Konto verknüpfen“.',
+    addTitle: 'Verknüpfen',
+    addText: 'Danach können Sie sich auch damit bei diesem Konto anmelden. Sie bekommen dazu eine Nachricht.',
+    newCard: 'Haben Sie eine neue Karte, ersetzt sie die alte. Dabei werden Name und Geburtsdatum verglichen.',
+    add: { eid: 'Online-Ausweis verknüpfen', bundid: 'BundID verknüpfen' },
+    cancel: 'Abbrechen',
     retired: (day: string) => `durch eine neue Karte ersetzt am ${day}`,
     names: { eid: 'Online-Ausweis', bundid: 'BundID', staff: 'Anmeldung für Beschäftigte' },
     remove: 'Verknüpfung aufheben',
@@ -86,15 +114,15 @@ export const identityDe = {
       `Guten Tag,\n\nmit Ihrem Konto wurde gerade ein Ausweis oder eine BundID verknüpft. Damit kann man sich künftig anmelden.\n\nWaren Sie das nicht? Dann wenden Sie sich bitte sofort an uns.\n\n${town}\n`,
     unlinked: (town: string) =>
       `Guten Tag,\n\nvon Ihrem Konto wurde gerade ein Ausweis oder eine BundID gelöst. Damit kann man sich nicht mehr anmelden.\n\nWaren Sie das nicht? Dann wenden Sie sich bitte sofort an uns.\n\n${town}\n`,
-    closed: (town: string) =>
-      `Guten Tag,\n\nvon Ihren Konten wurde gerade eines geschlossen. Der Ausweis gehört jetzt zu dem anderen.\n\nWaren Sie das nicht? Dann wenden Sie sich bitte sofort an uns.\n\n${town}\n`,
+    kept: (town: string) =>
+      `Guten Tag,\n\nSie hatten zwei Konten und haben gerade eines davon geschlossen. Dieses Konto bleibt; das andere wird gelöscht.\n\nWaren Sie das nicht? Dann wenden Sie sich bitte sofort an uns.\n\n${town}\n`,
   },
   faults: {
     cancelled: 'Sie haben den Vorgang abgebrochen. Sie können es noch einmal versuchen oder einen anderen Weg wählen.',
     'card-refused':
       'Diese Karte kann nicht benutzt werden: Sie ist gesperrt oder abgelaufen. Auskunft gibt das Bürgerbüro.',
     'card-denied':
-      'Die Karte hat die Angaben nicht freigegeben. Versuchen Sie es noch einmal und erlauben Sie die Angaben in der AusweisApp.',
+      'Diese Art von Ausweis reicht hier nicht aus, zum Beispiel eine Online-Funktion, die nur im Smartphone liegt. Nehmen Sie die Karte selbst.',
     level: 'Diese Anmeldung ist nicht sicher genug für das, was Sie vorhaben. Wählen Sie einen anderen Weg.',
     attributes:
       'In Ihrer BundID fehlen Angaben, die hier gebraucht werden. Ergänzen Sie sie dort oder wählen Sie einen anderen Weg.',
@@ -119,6 +147,6 @@ export const identityDe = {
       'Das ist der letzte Weg, sich bei diesem Konto anzumelden. Fügen Sie zuerst einen Passkey oder ein Passwort hinzu.',
     'wrong-kind':
       'Ausweise gehören zu Konten von Bürgerinnen und Bürgern, die Anmeldung für Beschäftigte zu deren dienstlichen Konten. Beides lässt sich nicht mischen.',
-    taken: 'Dieser Ausweis gehört inzwischen zu einem Konto. Bitte melden Sie sich damit an.',
+    taken: 'Damit meldet man sich schon bei einem anderen Konto an. Bitte nutzen Sie dieses.',
   },
 };

@@ -41,11 +41,24 @@ export const identityEn: typeof identityDe = {
       bundid: 'This BundID is not known here yet',
       staff: 'This sign-in is not known here yet',
     },
-    openTitle: 'Create a new account',
-    openText: 'You need neither an e-mail address nor a password. You will sign in just as you did a moment ago.',
-    open: 'Create account',
-    linkTitle: 'Do you have an account already?',
-    linkText: 'Sign in once as usual. Then you can link the two.',
+    openTitle: { eid: 'Create a new account', bundid: 'Create a new account', staff: 'Here for the first time?' },
+    openText: {
+      eid: 'You need neither an e-mail address nor a password. You will sign in just as you did a moment ago.',
+      bundid: 'You need neither an e-mail address nor a password. You will sign in just as you did a moment ago.',
+      staff:
+        'We create a staff account for you. It is separate from your account as a citizen, and we will not ask again.',
+    },
+    open: { eid: 'Create account', bundid: 'Create account', staff: 'Continue' },
+    linkTitle: {
+      eid: 'Do you have an account already?',
+      bundid: 'Do you have an account already?',
+      staff: 'Do you have a staff account with a passkey?',
+    },
+    linkText: {
+      eid: 'Sign in once as usual. Then you can link the two.',
+      bundid: 'Sign in once as usual. Then you can link the two.',
+      staff: 'Sign in once with the passkey. Then you can link the two.',
+    },
     link: 'Link it to my account',
   },
   link: {
@@ -57,17 +70,24 @@ export const identityEn: typeof identityDe = {
     lead: 'From now on you can sign in with it to this account:',
     account: 'Account',
     submit: 'Link',
-    newCard: 'Show the new card',
+    newCard: { eid: 'Show the new card', bundid: 'Sign in with BundID once more', staff: 'Sign in once more' },
     leave: 'Do not link',
   },
   double: {
     title: 'You have another account as well',
-    lead: 'With this ID you sign in to another account already. You can close one of the two. A closed account cannot be used any more.',
+    lead: {
+      eid: 'With this ID card you sign in to another account already.',
+      bundid: 'With this BundID you sign in to another account already.',
+    },
+    days: (days: number) =>
+      `You can close one of the two. It is then deleted with everything in it after ${days} days. Until then you can still sign in there and change your mind; if you have no other way in, the citizens’ office will help.`,
+    thisTitle: 'Keep this account',
     thisText: (kennung: string) =>
-      `Keep the account that you are signed in to now (${kennung}); the ID then belongs to it.`,
-    keepThis: 'Keep this account, close the other one',
-    otherText: 'Keep the account that the ID has belonged to so far.',
-    keepOther: 'Keep the other account, close this one',
+      `This is the account that you are signed in to now (${kennung}). From now on you can sign in to it with the ID card or BundID as well.`,
+    keepThis: 'Keep this one, close the other one',
+    otherTitle: 'Keep the other account',
+    otherText: 'This is the account that the ID card or BundID has belonged to so far.',
+    keepOther: 'Keep the other one, close this one',
     leave: 'Keep both',
   },
   konto: {
@@ -75,7 +95,11 @@ export const identityEn: typeof identityDe = {
     lead: 'You can sign in to this account with these.',
     none: 'No ID and no BundID is linked to this account.',
     linked: 'Linked',
-    how: 'To link one, choose the ID or BundID when you sign in, and then “Link it to my account”.',
+    addTitle: 'Link another one',
+    addText: 'You can then use it as well to sign in to this account. You will get a message about it.',
+    newCard: 'If you have a new card, it takes the place of the old one. Name and date of birth are compared for that.',
+    add: { eid: 'Link the online ID card', bundid: 'Link BundID' },
+    cancel: 'Cancel',
     retired: (day: string) => `replaced by a new card on ${day}`,
     names: { eid: 'Online ID card', bundid: 'BundID', staff: 'Sign-in for staff' },
     remove: 'Unlink',
@@ -87,13 +111,14 @@ export const identityEn: typeof identityDe = {
       `Hello,\n\nan ID card or BundID was just linked to your account. It can now be used to sign in.\n\nWas it not you? Then please contact us at once.\n\n${town}\n`,
     unlinked: (town: string) =>
       `Hello,\n\nan ID card or BundID was just unlinked from your account. It can no longer be used to sign in.\n\nWas it not you? Then please contact us at once.\n\n${town}\n`,
-    closed: (town: string) =>
-      `Hello,\n\none of your accounts was just closed. The ID now belongs to the other one.\n\nWas it not you? Then please contact us at once.\n\n${town}\n`,
+    kept: (town: string) =>
+      `Hello,\n\nyou had two accounts and have just closed one of them. This account stays; the other one will be deleted.\n\nWas it not you? Then please contact us at once.\n\n${town}\n`,
   },
   faults: {
     cancelled: 'You cancelled. You can try again or choose another way.',
     'card-refused': 'This card cannot be used: it is blocked or has expired. The citizens’ office can tell you more.',
-    'card-denied': 'The card did not release the details. Try again and allow them in AusweisApp.',
+    'card-denied':
+      'This kind of ID is not enough here, for example an online ID that exists in a smartphone only. Use the card itself.',
     level: 'This sign-in is not secure enough for what you want to do. Choose another way.',
     attributes: 'Your BundID lacks details that are needed here. Add them there or choose another way.',
     'not-read': 'The card was not read. Try again.',
@@ -114,6 +139,6 @@ export const identityEn: typeof identityDe = {
     'last-way-in': 'This is the last way to sign in to this account. Add a passkey or a password first.',
     'wrong-kind':
       'IDs belong to accounts of citizens, the sign-in for staff to their accounts at work. The two cannot be mixed.',
-    taken: 'This ID belongs to an account by now. Please sign in with it.',
+    taken: 'Another account is signed in to with it already. Please use that one.',
   },
 };

@@ -131,7 +131,6 @@ export const kontoDe = {
       'consent-recorded': 'Einwilligung geändert',
       'account-created': 'Konto von der Stadt angelegt',
       'account-activated': 'Konto mit dem Code aus dem Brief freigeschaltet',
-      'account-closed': 'Konto geschlossen',
       'account-exported': 'Daten heruntergeladen',
       'deletion-requested': 'Löschung des Kontos beauftragt',
       'deletion-withdrawn': 'Löschung des Kontos zurückgenommen',

@@ -130,7 +130,6 @@ export const kontoEn: typeof kontoDe = {
       'consent-recorded': 'Consent changed',
       'account-created': 'Account opened by the town',
       'account-activated': 'Account activated with the code from the letter',
-      'account-closed': 'Account closed',
       'account-exported': 'Data downloaded',
       'deletion-requested': 'Deletion of the account requested',
       'deletion-withdrawn': 'Deletion of the account withdrawn',

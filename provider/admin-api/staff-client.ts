@@ -1,3 +1,4 @@
+import { PHISHING_RESISTANT } from '../../accounts/assurance.ts';
 import type { Registration } from '../../accounts/town.ts';
 import type { ClientMetadata } from '../client-metadata.ts';
 
@@ -28,6 +29,8 @@ export const staffRegistration: Registration = {
   corsOrigins: [],
   contacts: [],
   staff: true,
+  // A session that rests on another provider's word is not enough here.
+  minAcr: PHISHING_RESISTANT,
 };
 
 export const staffMetadata: ClientMetadata = {

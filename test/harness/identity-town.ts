@@ -45,6 +45,19 @@ export const startIdentityTown = async (options: { host?: string } = {}) => {
   let clientUrl = '';
   let bundIdPort = 0;
   let staffIssuer = '';
+  /** The browser of each member of staff. */
+  const jars = new Map<string, Map<string, string>>();
+  const browse =
+    (jar: Map<string, string>) =>
+    async (address: string, init: RequestInit = {}): Promise<Response> => {
+      const cookie = [...jar].map((pair) => pair.join('=')).join('; ');
+      const answer = await fetch(address, { ...init, redirect: 'manual', headers: { cookie } });
+      for (const line of answer.headers.getSetCookie()) {
+        const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+        jar.set(name, value);
+      }
+      return answer;
+    };
   const town: RunningTown = await startTown({
     ...options,
     // Gütersloh's, whose citizens the specimen cards are.
@@ -79,6 +92,7 @@ export const startIdentityTown = async (options: { host?: string } = {}) => {
         clientId: 'stadtschluessel',
         clientSecret: SECRET,
         redirectUri: `${origin}/upstream/callback`,
+        backchannelLogoutUri: `${origin}/upstream/logout`,
       });
       stack.defer(staff.close);
       staffIssuer = staff.issuer;
@@ -180,19 +194,24 @@ export const startIdentityTown = async (options: { host?: string } = {}) => {
     /** Signs in at the staff's provider as a browser does: the address that it leads back to. */
     async atStaff(url: string, person: string): Promise<URL> {
       const jar = new Map<string, string>();
-      const go = async (address: string, init: RequestInit = {}): Promise<URL> => {
-        const cookie = [...jar].map((pair) => pair.join('=')).join('; ');
-        const answer = await fetch(address, { ...init, redirect: 'manual', headers: { cookie } });
-        for (const line of answer.headers.getSetCookie()) {
-          const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
-          jar.set(name, value);
-        }
-        return new URL(answer.headers.get('location') ?? address, address);
-      };
+      jars.set(person, jar);
+      const open = browse(jar);
+      const go = async (address: string, init: RequestInit = {}): Promise<URL> =>
+        new URL((await open(address, init)).headers.get('location') ?? address, address);
       const page = await go(url);
       let next = await go(page.href, { method: 'POST', body: new URLSearchParams({ person }) });
       for (let hops = 0; next.origin !== town.issuer && hops < 5; hops += 1) next = await go(next.href);
       return next;
+    },
+    /** Signs out at the staff's provider, which tells its services. */
+    async signOutAtStaff(person: string): Promise<void> {
+      const open = browse(jars.get(person) ?? new Map());
+      const page = await (await open(`${staffIssuer}/session/end`)).text();
+      const xsrf = /name="xsrf" value="([^"]*)"/.exec(page)?.[1] ?? '';
+      await open(`${staffIssuer}/session/end/confirm`, {
+        method: 'POST',
+        body: new URLSearchParams({ xsrf, logout: 'yes' }),
+      });
     },
     close: () => stack.disposeAsync(),
   };

@@ -46,7 +46,7 @@ export const choicePage = (run: string, greeting: Greeting, mistake?: string): s
     <label>PIN <input name="pin" value="123456" inputmode="numeric" autocomplete="off"></label>
     <p><button name="how" value="send">Jetzt ausweisen</button><button name="how" value="cancel">Abbrechen</button></p>
     <details><summary>Fehler ausprobieren</summary><p><button name="how" value="break">Verbindung bricht ab</button>
-    <button name="how" value="deny">Angaben verweigern</button>
+    <button name="how" value="deny">Ausweisart nicht zugelassen</button>
     ${ANSWERS.map((code) => `<button name="how" value="answer:${code}">${escapeHtml(code)}</button>`).join('')}</p></details></form>`,
   );
 };

@@ -67,7 +67,11 @@ export const startStaffIdp = async (
       claimsParameter: { enabled: true },
       rpInitiatedLogout: { enabled: true },
     },
-    fetch: (url, init) => fetch(url, init as RequestInit),
+    // Without its dispatcher, which refuses addresses of this machine: in the sandbox everybody is here.
+    fetch: (url, init) => {
+      const { dispatcher: _, ...rest } = { dispatcher: undefined, ...init };
+      return fetch(url, rest as RequestInit);
+    },
     pkce: { required: () => true },
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     findAccount: (_ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
