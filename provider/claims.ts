@@ -37,8 +37,9 @@ export const isActive = async (read: ReadAccount, account: unknown): Promise<boo
 /**
  * How oidc-provider finds a citizen: undefined unless the account is active, so that every grant, token and session of a
  * locked or closed account fails at once. Claims are those that the registration names and the citizen allowed. They are
- * at userinfo; the ID token, which travels through the browser when somebody signs out, carries those alone that the
- * service asks for there by name (OpenID Connect Core §5.5), or all where there is no userinfo to ask (§5.4).
+ * at userinfo alone: an ID token travels through the browser when somebody signs out, and no service of the town finds
+ * any there. A test suite may ask for them there by name (OpenID Connect Core §5.5; claims are voluntary), and gets all
+ * where it leaves itself no userinfo to ask (§5.4).
  */
 export const findAccount =
   (context: () => Context, registrations: Registrations, town: Town, read: ReadAccount): FindAccount =>
@@ -56,6 +57,7 @@ export const findAccount =
         const registration = registrations.find(ctx.oidc.client?.clientId ?? '');
         const clientId = parseClientId(registration?.clientId);
         if (registration === undefined || clientId === undefined) return { sub: id };
+        if (use === 'id_token' && registration.trial !== true) return { sub: id };
         const byName = use === 'id_token' && ctx.oidc.params?.['response_type'] !== 'id_token';
         const names = registration.claims
           .map(({ claim }) => claim)

@@ -47,6 +47,16 @@ for (const [name, scope] of [
   });
 }
 
+test.serial('an ID token holds no personal data, also where a service asks for it there by name', async (t) => {
+  const proof = pkce();
+  const claims = JSON.stringify({ id_token: { email: { essential: true }, name: null }, userinfo: { email: null } });
+  const code = await obtainCode(town, visitor, 'portal', proof, undefined, { scope: 'openid email profile', claims });
+  const { body } = await redeem(town, 'portal', code, proof.verifier);
+  const inToken = JSON.parse(Buffer.from(body['id_token']?.split('.')[1] ?? '', 'base64url').toString());
+  t.deepEqual(Object.keys(inToken).sort(), ['aud', 'exp', 'iat', 'iss', 'nonce', 'sid', 'sub']);
+  t.truthy((await userinfo(town, body['access_token'] ?? '')).body['email']);
+});
+
 test.serial('a rotating refresh 2 round trips, client credentials 1 as opaque token and none as JWT', async (t) => {
   const proof = pkce();
   const code = await obtainCode(town, visitor, 'fahrkarte', proof, undefined, {
