@@ -52,6 +52,8 @@ type OperationEvent =
   | 'signing-key-created'
   | 'account-purged'
   | 'notices-retried'
+  | 'letters-taken'
+  | 'letters-printed'
   | `signing-key-${'rotated' | 'revoked'}`
   | `staff-${string}`
   | `audit-${string}`;

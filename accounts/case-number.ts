@@ -4,8 +4,8 @@ import { randomInt } from 'node:crypto';
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const LENGTH = 8;
 
-/** What a number is of: R a recovery, D a change of the services. */
-export type Series = 'R' | 'D';
+/** What a number is of: R a recovery, D a change of the services, B letters that are printed together. */
+export type Series = 'R' | 'D' | 'B';
 
 const format = (series: Series, characters: string): string =>
   `${series}-${characters.slice(0, LENGTH / 2)}-${characters.slice(LENGTH / 2)}`;

@@ -28,6 +28,8 @@ export type StaffAuditDetails = {
   'services-approved': { proposal: string };
   'signing-key-rotated': { kid: string };
   'signing-key-revoked': { kid: string };
+  'letters-taken': { batch: string; letters: number };
+  'letters-printed': { batch: string; letters: number };
   'notices-retried': { count: number };
   'audit-searched': { filter: readonly string[] };
   'audit-exported': { rows: number };

@@ -143,13 +143,22 @@ export const migrate = async (url: string, directory: string): Promise<string[]>
   await client.connect();
   try {
     await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    await client.query(
-      `CREATE TABLE IF NOT EXISTS migrations (
-         name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
-       )`,
+    // Not `IF NOT EXISTS`, which needs the right to make tables also where there is nothing to make.
+    const { rows: standing } = await client.query<{ exists: boolean; owner: boolean | null }>(
+      `SELECT to_regclass('migrations') IS NOT NULL AS exists,
+         (SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('migrations')) AS owner`,
     );
+    if (standing[0]?.exists !== true) {
+      await client.query(
+        'CREATE TABLE migrations (name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())',
+      );
+    }
     const { rows } = await client.query<{ name: string; checksum: string }>('SELECT name, checksum FROM migrations');
     const pending = pendingMigrations(files, new Map(rows.map(({ name, checksum }) => [name, checksum])));
+    if (pending.length > 0 && standing[0]?.owner === false) {
+      const names = pending.map(({ name }) => name).join(', ');
+      throw new MigrationFault(`${names} must be applied by the owner of the database first: npm run migrate`);
+    }
     for (const { name, sql, checksum } of pending) {
       try {
         await client.query('BEGIN');

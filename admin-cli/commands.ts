@@ -22,6 +22,9 @@ import { doctor } from './commands/doctor.ts';
 import { keysList } from './commands/keys-list.ts';
 import { keysRevoke } from './commands/keys-revoke.ts';
 import { keysRotate } from './commands/keys-rotate.ts';
+import { lettersDone } from './commands/letters-done.ts';
+import { lettersList } from './commands/letters-list.ts';
+import { lettersPrint } from './commands/letters-print.ts';
 import { login } from './commands/login.ts';
 import { logout } from './commands/logout.ts';
 import { meShow } from './commands/me-show.ts';
@@ -58,6 +61,9 @@ export const COMMANDS: readonly Command[] = [
   accountLock,
   accountUnlock,
   accountClose,
+  lettersList,
+  lettersPrint,
+  lettersDone,
   staffBootstrap,
   staffInvite,
   staffGrant,

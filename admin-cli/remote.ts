@@ -50,7 +50,7 @@ const saveLetter = (cli: Cli, result: Result, args: Args): { letter?: string } =
   const { letter } = result;
   if (typeof letter !== 'string') return {};
   const { number } = (result['recovery'] ?? {}) as { number?: string };
-  const subject = number ?? (typeof result['kennung'] === 'string' ? result['kennung'] : 'einladung');
+  const subject = number ?? result['batch'] ?? result['kennung'] ?? 'einladung';
   const asked = args.options['output'];
   for (let copy = 1; copy < 100; copy += 1) {
     const file = typeof asked === 'string' ? asked : `brief-${subject}${copy === 1 ? '' : `-${copy}`}.pdf`;

@@ -5,6 +5,7 @@ import * as attributes from '../accounts/attributes.ts';
 import * as letters from '../accounts/letters.ts';
 import { de } from '../interactions/texts/de.ts';
 import { type Person, type ServiceVisit, Stage } from './harness/sign-in.ts';
+import { makeMember } from './harness/staff.ts';
 
 const ADDRESS = { street_address: 'Musterweg 7', postal_code: '33330', locality: 'Teststadt', recipient: 'Ida Muster' };
 
@@ -40,10 +41,13 @@ const withoutEmail = async (address: boolean): Promise<Person> => {
 };
 const kennungOf = async (person: Person): Promise<string> =>
   (await accounts.load(stage.town.context(), person.account))?.kennung ?? '';
-const printed = async (): Promise<letters.Letter[]> => {
-  const all: letters.Letter[] = [];
-  await letters.printWaiting(stage.town.context(), 100, async (waiting) => void all.push(...waiting));
-  return all;
+let clerk: string | undefined;
+const printed = async (): Promise<readonly letters.Letter[]> => {
+  const ctx = stage.town.context();
+  clerk ??= (await makeMember(ctx, ['chief'])).id;
+  const taken = await letters.take(ctx, clerk, 100);
+  await letters.printed(ctx, taken?.number ?? '');
+  return taken?.letters ?? [];
 };
 const securityPage = async (visit: ServiceVisit): Promise<string> =>
   (await visit.visitor.send(new URL('/konto/protokoll', stage.town.issuer))).text;

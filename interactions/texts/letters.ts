@@ -90,6 +90,7 @@ const de = {
     revoked: (name: string, role: string | undefined) =>
       role === undefined ? `${name} gehört nicht mehr zur Verwaltung.` : `${name} hat diese Rolle nicht mehr: ${role}.`,
   },
+  notices: 'Mitteilungen',
   letter: {
     subject: {
       recovery: 'Neuer Zugang zu Ihrem Konto',
@@ -109,6 +110,7 @@ const de = {
       'Folgen Sie der Seite. Das dauert etwa drei Minuten.',
     ],
     qr: 'Bild mit der Adresse und dem Code, für die Kamera des Handys',
+    qrAddress: 'Bild mit der Adresse, für die Kamera des Handys',
     kennung: (kennung: string) => `Ihre Bürgerkennung: ${kennung}`,
     validity: (from: string, until: string) => `Der Code gilt von ${from} bis ${until}. Er gilt nur einmal.`,
     secret: 'Zeigen Sie den Code niemandem. Niemand von der Stadt fragt Sie am Telefon danach.',
@@ -210,6 +212,7 @@ const en: LetterTexts = {
     revoked: (name, role) =>
       role === undefined ? `${name} is no longer a member of staff.` : `${name} no longer has this role: ${role}.`,
   },
+  notices: 'Notices',
   letter: {
     subject: {
       recovery: 'A new way into your account',
@@ -229,6 +232,7 @@ const en: LetterTexts = {
       'Follow the page. It takes about three minutes.',
     ],
     qr: 'Picture with the address and the code, for the phone’s camera',
+    qrAddress: 'Picture with the address, for the phone’s camera',
     kennung: (kennung) => `Your Bürgerkennung: ${kennung}`,
     validity: (from, until) => `The code is valid from ${from} to ${until}. It is good only once.`,
     secret: 'Show the code to nobody. Nobody from the city will ask you for it on the phone.',

@@ -10,6 +10,7 @@ import type { AdminDeps, Answer, Verb } from './verb.ts';
 import { accountVerbs } from './verbs/account.ts';
 import { auditVerbs } from './verbs/audit.ts';
 import { clientVerbs } from './verbs/client.ts';
+import { letterVerbs } from './verbs/letters.ts';
 import { operationVerbs } from './verbs/operation.ts';
 import { recoveryVerbs } from './verbs/recovery.ts';
 import { serviceVerbs } from './verbs/service.ts';
@@ -20,6 +21,7 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
   ...staffVerbs,
   ...recoveryVerbs,
   ...accountVerbs,
+  ...letterVerbs,
   ...auditVerbs,
   ...clientVerbs,
   ...operationVerbs,

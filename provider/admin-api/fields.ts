@@ -14,6 +14,8 @@ export const recoveryNumber = parsed((value) => (typeof value === 'string' ? par
 
 export const proposalNumber = parsed((value) => (typeof value === 'string' ? parseNumber('D', value) : undefined));
 
+export const batchNumber = parsed((value) => (typeof value === 'string' ? parseNumber('B', value) : undefined));
+
 /** How an account is named: exactly one of the three. */
 export const accountFields = {
   kennung: optional(text(40)),

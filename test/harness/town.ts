@@ -8,6 +8,7 @@ import { createLog } from '../../adapters/log.ts';
 import { createMailer } from '../../adapters/mail.ts';
 import { connect } from '../../adapters/postgres.ts';
 import { connectRedis } from '../../adapters/redis.ts';
+import { grantService } from '../../adapters/service-role.ts';
 import type { SourceSettings } from '../../adapters/source-config.ts';
 import { newKeyRing, parseKeyRing } from '../../keys/key-ring.ts';
 import { createKeys, type Keys } from '../../keys/keys.ts';
@@ -109,6 +110,8 @@ type Options = {
   readonly now?: () => Date;
   /** As in production, without what the sandbox permits; no logout tokens reach the services then. */
   readonly production?: boolean;
+  /** The provider works with a role of its own that owns nothing, as the handbook sets it up. */
+  readonly serviceRole?: string;
   /** What backup and drill have measured. */
   readonly backupMeasures?: () => string;
   readonly town?: Town;
@@ -149,6 +152,17 @@ const registrationOf = (front: Front, name: ServiceName): Registration => {
   };
 };
 
+/** Makes the role of the service and gives it its rights; it goes when the town is closed. */
+const asService = async (database: TestDatabase, role: string, opened: AsyncDisposableStack): Promise<string> => {
+  await database.pool.query(`CREATE ROLE ${role} LOGIN PASSWORD 'service'`);
+  opened.defer(async () => void (await database.pool.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)));
+  await grantService(database.url, role);
+  const url = new URL(database.url);
+  url.username = role;
+  url.password = 'service';
+  return url.href;
+};
+
 /** Starts it on free ports with fresh keys and an empty database. */
 export const startTown = async (options: Options = {}): Promise<RunningTown> => {
   const now = options.now ?? (() => new Date());
@@ -168,7 +182,9 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
   const ring = parseKeyRing(keyRing);
   if ('faults' in ring) throw new Error(ring.faults.join('\n'));
   const keys = createKeys(ring);
-  const postgres = opened.adopt(connect(database.url, { applicationName: 'test', max: 10 }), (one) => one.close());
+  const serviceUrl =
+    options.serviceRole === undefined ? database.url : await asService(database, options.serviceRole, opened);
+  const postgres = opened.adopt(connect(serviceUrl, { applicationName: 'test', max: 10 }), (one) => one.close());
   const context = (): Context => ({ db: postgres.knex, now, keys, actor: { kind: 'system', part: 'test' } });
 
   const names = Object.keys(SERVICES) as ServiceName[];
@@ -202,7 +218,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     trustedProxies: ['127.0.0.1/32'],
     ...(options.clientAuthority !== undefined && { mtlsOrigin: new URL(mtlsOrigin) }),
     postgres,
-    databaseUrl: (await options.listenAt?.(database.url)) ?? database.url,
+    databaseUrl: (await options.listenAt?.(database.url)) ?? serviceUrl,
     keys,
     town,
     hashing,
