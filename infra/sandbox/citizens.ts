@@ -20,7 +20,8 @@ export type TestCitizen = {
   readonly about: string;
 };
 
-type Draft = {
+/** A test citizen to be made. */
+export type Draft = {
   readonly key: string;
   readonly given: string;
   readonly family: string;
@@ -37,7 +38,7 @@ type Draft = {
 };
 
 /** Nobody is called that; example.org receives no mail (RFC 2606 §3). */
-const DRAFTS: readonly Draft[] = [
+export const DRAFTS: readonly Draft[] = [
   {
     key: 'wiebke',
     given: 'Wiebke',
@@ -114,11 +115,24 @@ const ensureCitizen = async (
   if (known !== undefined && (await accounts.findByIdentifier(ctx, known)) !== undefined)
     return { ...shown(), identifier: known };
 
+  const { kennung, codes } = await register(ctx, hashing, town, draft);
+  folder.keepBackupCodes(draft.key, codes.slice(0, CODES_SHOWN));
+  if (draft.email === undefined) folder.keepKennung(draft.key, kennung);
+  return { ...shown(), identifier: draft.email ?? kennung };
+};
+
+/** Registers a test citizen through the domain's own functions, and proofs them at the counter. */
+export const register = async (
+  ctx: Context,
+  hashing: PasswordHashing,
+  town: Town,
+  draft: Draft,
+): Promise<{ account: AccountId; kennung: string; codes: readonly string[] }> => {
   const hash = await hashNew(ctx, hashing, new Secret(draft.password));
   const email = draft.email === undefined ? undefined : parseEmail(draft.email);
   const language = town.languages.includes(draft.language) ? draft.language : (town.languages[0] ?? 'de');
   // One transaction, so that an interrupted start leaves no citizen without a name.
-  const { kennung, codes } = await inTransaction(ctx, async (tx) => {
+  return inTransaction(ctx, async (tx) => {
     const registered = await accounts.register(tx, {
       town,
       language,
@@ -126,16 +140,14 @@ const ensureCitizen = async (
       credential: { kind: 'password', hash },
     });
     if (registered.outcome !== 'registered') throw new Error(`test citizen ${draft.key}: ${registered.outcome}`);
+    const { account, kennung, backupCodes = [] } = registered;
     const { given: given_name, family: family_name, birthdate } = draft;
     const address = { street_address: draft.street, ...(draft.elsewhere ?? home(town)), country: 'Deutschland' };
-    await attributes.record(tx, registered.account, { given_name, family_name, birthdate, address }, 'counter');
-    if (draft.totp !== undefined) await enrolApp(tx, registered.account, draft.totp);
-    await recordProofing(tx, registered.account, 'substantial');
-    return { kennung: registered.kennung, codes: registered.backupCodes ?? [] };
+    await attributes.record(tx, account, { given_name, family_name, birthdate, address }, 'counter');
+    if (draft.totp !== undefined) await enrolApp(tx, account, draft.totp);
+    await recordProofing(tx, account, 'substantial');
+    return { account, kennung, codes: backupCodes };
   });
-  folder.keepBackupCodes(draft.key, codes.slice(0, CODES_SHOWN));
-  if (draft.email === undefined) folder.keepKennung(draft.key, kennung);
-  return { ...shown(), identifier: draft.email ?? kennung };
 };
 
 /** As the citizen's own page does it: with a code that the app shows. An older one, so that the present one is still good. */

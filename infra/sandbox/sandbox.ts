@@ -2,6 +2,7 @@ import { SandboxFolder } from './folder.ts';
 import { checkPorts } from './listen.ts';
 import type { SandboxOptions } from './options.ts';
 import { startPostgres } from './postgres.ts';
+import { withoutRuntimeWarning } from './runtime-warning.ts';
 
 export type Sandbox = {
   /** The table for the terminal. */
@@ -54,17 +55,4 @@ const start = async (options: SandboxOptions, undo: Undo[]): Promise<Omit<Sandbo
   // Loading the provider's code takes about as long as Postgres takes to start: both at once.
   const { runTown } = await withoutRuntimeWarning(() => import('./run-town.ts'));
   return runTown(options, folder, ring, starting, undo);
-};
-
-/** oidc-provider warns of every Node that has not reached its LTS phase; nobody who starts a sandbox can change that. */
-const withoutRuntimeWarning = async <T>(load: () => Promise<T>): Promise<T> => {
-  const { warn } = console;
-  console.warn = (...lines: unknown[]) => {
-    if (!String(lines[0]).includes('Unsupported runtime')) warn(...lines);
-  };
-  try {
-    return await load();
-  } finally {
-    console.warn = warn;
-  }
 };
