@@ -14,6 +14,7 @@ export const PORTAL_PATHS: Readonly<Record<PageName, string>> = {
   errors: '/entwickler/fehler',
   claims: '/entwickler/angaben',
   playground: '/entwickler/erproben',
+  mock: '/entwickler/attrappe',
   status: '/entwickler/stand',
 };
 

@@ -4,6 +4,7 @@ import { CLAIM_CATALOGUE } from '../../accounts/claims.ts';
 import type { Registration } from '../../accounts/town.ts';
 import type { PageDeps } from '../deps.ts';
 import { sendPage, shellOf } from '../http.ts';
+import { mockView } from './mock.view.ts';
 import { createPlayground } from './playground.ts';
 import { playgroundView, runView } from './playground.view.ts';
 import { claimsView, errorsView, examplesView, PORTAL_PATHS, startView, statusView } from './portal.view.ts';
@@ -56,6 +57,8 @@ export const addDeveloperPages = (pages: Pages, deps: PageDeps): void => {
   pages.get(PORTAL_PATHS.examples, async (ctx) => sendPage(ctx, 200, examplesView(shellOf(ctx, deps))));
   pages.get(PORTAL_PATHS.errors, async (ctx) => sendPage(ctx, 200, errorsView(shellOf(ctx, deps))));
   pages.get(PORTAL_PATHS.status, async (ctx) => sendPage(ctx, 200, statusView(shellOf(ctx, deps), changelog())));
+
+  pages.get(PORTAL_PATHS.mock, async (ctx) => sendPage(ctx, 200, mockView(shellOf(ctx, deps))));
 
   pages.get(PORTAL_PATHS.claims, async (ctx) => {
     const registrations = await deps.registrations();

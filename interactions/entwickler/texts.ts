@@ -8,6 +8,7 @@ const de = {
     errors: 'Fehlercodes',
     claims: 'Angaben eines Dienstes',
     playground: 'Ausprobieren',
+    mock: 'Attrappe für Ihre CI',
     status: 'Stand und Änderungen',
   },
   facts: 'Was Ihre Bibliothek braucht',
@@ -62,6 +63,32 @@ const de = {
   userinfo: '6. userinfo',
   request: 'Anfrage',
   response: 'Antwort',
+  mockLead:
+    'Der Anbieter zum Mitnehmen: ein Befehl, kein Datenbankserver, nach Sekunden bereit, mit erfundenen Menschen. Es ist derselbe Code wie hier; was in Ihren Tests läuft, läuft auch mit der Stadt.',
+  mockStart: 'Starten',
+  mockStartText:
+    'Node.js 24 oder neuer. Der Dienst „meindienst“ ist schon registriert, sein Geheimnis ist „nurfuertests“. Die Registrierungsdatei Ihres Dienstes nehmen Sie mit --services, einen freien Port mit --port 0; mehrere laufen nebeneinander.',
+  mockContainer: 'Als Container',
+  mockContainerText: 'Gebaut mit infra/mock/Containerfile; --issuer ist der Name, unter dem alle ihn erreichen.',
+  mockSkip: 'Anmelden ohne Browser',
+  mockSkipText:
+    'Geben Sie die Adresse der Anmeldung ab, wie Ihre Bibliothek sie baut; zurück kommt, wohin der Browser geschickt würde. Einwilligung, Vertrauensniveau und Abmeldung verhalten sich wie sonst.',
+  mockBrowser: 'Anmelden im Browser, ohne Seiten',
+  mockBrowserText: 'Mit login_hint für eine Anmeldung, mit einem Kopf für alle; ohne beides kommen die echten Seiten.',
+  mockCitizens: 'Wer sich anmelden kann',
+  mockFaults: 'Fehler auf Bestellung',
+  mockFaultsText:
+    'Einmal oder mehrmals, mit Verzögerung, auch falsche ID-Token, die Ihr Dienst merken muss: signature, nonce, audience, issuer, expired, subject.',
+  mockMore: 'Was sonst noch geht',
+  mockMoreList: [
+    'GET /mock: alle Menschen mit Kennung und Passwort, alle Dienste',
+    'POST /mock/sign-out: abmelden; Ihr Dienst bekommt sein Logout-Token',
+    'POST /mock/clients: einen Dienst registrieren, mit den Feldern seiner Datei',
+    'POST /mock/citizens/NAME: Angaben ändern, sperren, entsperren',
+    'GET /mock/failures/CLIENT_ID: warum Anfragen abgelehnt wurden',
+    'GET /mock/mails: verschickte E-Mails',
+    'POST /mock/reset: alles auf Anfang',
+  ],
   statusLead: 'Der Anbieter antwortet. Was er kann, steht immer aktuell in der Discovery.',
   changelog: 'Änderungen',
 };
@@ -78,6 +105,7 @@ const en: PortalTexts = {
     errors: 'Error codes',
     claims: 'Claims of a service',
     playground: 'Playground',
+    mock: 'Mock for your CI',
     status: 'Status and changes',
   },
   facts: 'What your library needs',
@@ -129,6 +157,32 @@ const en: PortalTexts = {
   userinfo: '6. userinfo',
   request: 'Request',
   response: 'Response',
+  mockLead:
+    'The provider to take along: one command, no database server, ready in seconds, with fictitious people. It is the same code as here; what runs in your tests runs with the city.',
+  mockStart: 'Start it',
+  mockStartText:
+    'Node.js 24 or newer. The service “meindienst” is registered already, its secret is “nurfuertests”. Your own service’s registration file goes in by --services, a free port by --port 0; several run side by side.',
+  mockContainer: 'As a container',
+  mockContainerText: 'Built by infra/mock/Containerfile; --issuer is the name by which everybody reaches it.',
+  mockSkip: 'Sign in without a browser',
+  mockSkipText:
+    'Hand in the authorization request as your library builds it; back comes where the browser would be sent. Consent, levels and sign-out behave as ever.',
+  mockBrowser: 'Sign in by browser, without pages',
+  mockBrowserText: 'By login_hint for one sign-in, by a header for all; without either, the real pages come.',
+  mockCitizens: 'Who can sign in',
+  mockFaults: 'Errors on demand',
+  mockFaultsText:
+    'Once or several times, with a delay, and wrong ID tokens that your service must notice: signature, nonce, audience, issuer, expired, subject.',
+  mockMore: 'What else there is',
+  mockMoreList: [
+    'GET /mock: all people with identifier and password, all services',
+    'POST /mock/sign-out: sign out; your service gets its logout token',
+    'POST /mock/clients: register a service, with the fields of its file',
+    'POST /mock/citizens/NAME: change attributes, lock, unlock',
+    'GET /mock/failures/CLIENT_ID: why requests were refused',
+    'GET /mock/mails: mails that were sent',
+    'POST /mock/reset: start over',
+  ],
   statusLead: 'The provider answers. What it can do is always up to date in discovery.',
   changelog: 'Changes',
 };
