@@ -7,16 +7,21 @@ const PREFIX = 'schluessel:m:';
 /** Each part of the marks has a beginning of its own, as one node of a cluster may lose its part alone. */
 const PARTS = 16;
 
-// KEYS: beginning of the part, mark. ARGV: now in ms, milliseconds to keep the mark. A part without a beginning was lost.
-const MARK = `
+// A server that was promoted, or that came back with what it had on its disk, may lack the last marks. Each of these
+// begins a new line of replication, so the part remembers which line it is complete in.
+const BEGINNING = `
+  local line = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') or ''
   local beginning = redis.call('GET', KEYS[1])
-  if not beginning then
+  if not beginning or redis.call('GET', KEYS[2]) ~= line then
     beginning = ARGV[1]
     redis.call('SET', KEYS[1], beginning)
-  end
-  local ends = redis.call('GET', KEYS[2])
+    redis.call('SET', KEYS[2], line)
+  end`;
+// KEYS: beginning of the part and its line, mark. ARGV: now in ms, milliseconds to keep the mark.
+const MARK = `${BEGINNING}
+  local ends = redis.call('GET', KEYS[3])
   if ends and tonumber(ends) > tonumber(ARGV[1]) then return {0, beginning} end
-  redis.call('SET', KEYS[2], string.format('%.0f', ARGV[1] + ARGV[2]), 'PX', ARGV[2])
+  redis.call('SET', KEYS[3], string.format('%.0f', ARGV[1] + ARGV[2]), 'PX', ARGV[2])
   return {1, beginning}`;
 
 type Marks = { adapter: Adapter; tend(): Promise<void> };
@@ -27,26 +32,19 @@ type Marks = { adapter: Adapter; tend(): Promise<void> };
  * been seen; one that does not say when it was issued is refused until no such proof can be valid any more.
  */
 export const createRedisReplayMarks = (
-  { client, onReady }: RedisConnection,
+  { client }: RedisConnection,
   now: () => Date,
   handle: (kind: string, id: string) => Buffer,
 ): Marks => {
-  client.defineCommand('replayMark', { numberOfKeys: 2, lua: MARK });
+  client.defineCommand('replayMark', { numberOfKeys: 3, lua: MARK });
+  client.defineCommand('replayTend', { numberOfKeys: 2, lua: BEGINNING });
   const script = client as unknown as {
-    replayMark(beginning: string, mark: string, now: number, ms: number): Promise<[number, string]>;
+    replayMark(beginning: string, line: string, mark: string, now: number, ms: number): Promise<[number, string]>;
+    replayTend(beginning: string, line: string, now: number): Promise<unknown>;
   };
   const beginningOf = (part: number): string => `${PREFIX}{${part}}:beginning`;
+  const lineOf = (part: number): string => `${PREFIX}{${part}}:line`;
   const parts = Array.from({ length: PARTS }, (_, part) => part);
-
-  // A server that was away may have come back without the last marks, or as a replica that never had them.
-  onReady((again) => {
-    const beginning = String(now().getTime());
-    for (const part of parts) {
-      const done = again ? client.set(beginningOf(part), beginning) : client.set(beginningOf(part), beginning, 'NX');
-      // If it does not come through, the connection is lost once more, and the next one does it.
-      done.catch(() => {});
-    }
-  });
 
   const reserved = new Set<string>();
   const unsupported = (): Promise<never> => Promise.reject(new TypeError('not a method of ReplayDetection'));
@@ -60,7 +58,9 @@ export const createRedisReplayMarks = (
   const set = async (id: string, seconds: number | undefined): Promise<boolean> => {
     const { part, key } = keyOf(id);
     const time = now().getTime();
-    const [isNew, beginning] = await asked(() => script.replayMark(beginningOf(part), key, time, kept(seconds)));
+    const [isNew, beginning] = await asked(() =>
+      script.replayMark(beginningOf(part), lineOf(part), key, time, kept(seconds)),
+    );
     const issuedAt = requestScope.getStore()?.proofIssuedAt ?? (time - MARK_SECONDS * 1000) / 1000;
     return isNew === 1 && issuedAt * 1000 >= Number(beginning);
   };
@@ -88,8 +88,8 @@ export const createRedisReplayMarks = (
     },
     /** Notes a loss soon after it, so that not the first proof has to find it out. */
     async tend() {
-      const beginning = String(now().getTime());
-      await asked(() => Promise.all(parts.map((part) => client.set(beginningOf(part), beginning, 'NX'))));
+      const time = now().getTime();
+      await asked(() => Promise.all(parts.map((part) => script.replayTend(beginningOf(part), lineOf(part), time))));
     },
   };
 };

@@ -3,8 +3,6 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 /** A connection to one Redis, to the master that Sentinel names, or to a Cluster. */
 export type RedisConnection = {
   readonly client: Redis | Cluster;
-  /** Called when the server is there, at first and after each loss of the connection, before any other command. */
-  onReady(listener: (again: boolean) => void): void;
   close(): Promise<void>;
 };
 
@@ -89,15 +87,6 @@ export const connectRedis = async (url: string): Promise<RedisConnection> => {
   const client = clientFor(url);
   // Whoever asks is told by the command's own error; without a listener each lost connection would be printed.
   client.on('error', () => {});
-  const listeners: ((again: boolean) => void)[] = [];
-  let times = 0;
-  const noteReady = (): void => {
-    times += 1;
-    for (const listener of listeners) listener(times > 1);
-  };
-  client.on('ready', noteReady);
-  // One node of a cluster that was away may have lost its part.
-  if (client instanceof Cluster) client.on('+node', () => times > 0 && noteReady());
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, FIRST_CONNECTION_MS);
     client.once('ready', () => {
@@ -107,10 +96,6 @@ export const connectRedis = async (url: string): Promise<RedisConnection> => {
   });
   return {
     client,
-    onReady(listener) {
-      listeners.push(listener);
-      if (times > 0) listener(false);
-    },
     async close() {
       client.disconnect();
     },

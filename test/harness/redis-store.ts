@@ -1,17 +1,26 @@
 /** The store on a database of its own with Redis beside it, as the contract suite wants it. */
+import type { Redis } from 'ioredis';
 import pg from 'pg';
 import { createRedisStore } from '../../adapters/oidc-store-redis.ts';
 import { connectRedis } from '../../adapters/redis.ts';
 import { testDatabase } from './postgres.ts';
 import { testKeys } from './postgres-store.ts';
-import { startRedis } from './redis.ts';
 import type { StoreFixture } from './store.ts';
 
 const HOUR_MS = 3_600_000;
 
-export const openRedisStore = async (): Promise<StoreFixture> => {
+/** A Redis of whatever form: its address, and all that is stored in it. */
+export type RedisPlace = { readonly url: string; contents(): Promise<string[]> };
+
+/** Keys and values of one server. */
+export const contentsOf = async (client: Redis): Promise<string[]> => {
+  const texts: string[] = [];
+  for (const key of await client.keys('*')) texts.push(key, String(await client.dumpBuffer(key)));
+  return texts;
+};
+
+export const openRedisStore = async (server: RedisPlace): Promise<StoreFixture> => {
   const database = await testDatabase({ max: 16 });
-  const server = await startRedis();
   const keys = testKeys();
   // The marks have been complete for an hour.
   const clock = { now: new Date(Date.now() - HOUR_MS) };
@@ -27,7 +36,16 @@ export const openRedisStore = async (): Promise<StoreFixture> => {
     return { store, close };
   };
   let opened = await open();
-  await opened.store.tend();
+  // On a busy machine a connection may take its time.
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await opened.store.tend();
+      break;
+    } catch (error) {
+      if (tries === 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
   clock.now = new Date();
   return {
     store: opened.store,
@@ -40,10 +58,7 @@ export const openRedisStore = async (): Promise<StoreFixture> => {
       return opened.store;
     },
     async dump() {
-      const texts: string[] = [];
-      for (const key of await server.client.keys('*')) {
-        texts.push(key, String(await server.client.dumpBuffer(key)));
-      }
+      const texts = await server.contents();
       const { rows: tables } = await database.pool.query<{ tablename: string }>(
         "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",
       );
@@ -55,7 +70,6 @@ export const openRedisStore = async (): Promise<StoreFixture> => {
     },
     async close() {
       await opened.close();
-      await server.end();
       await database.drop();
     },
   };
