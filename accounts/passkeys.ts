@@ -16,6 +16,7 @@ import { type Context, inTransaction } from './context.ts';
 import { sealOf } from './data-key.ts';
 import { accountIndex } from './identifier.ts';
 import type { AccountId } from './ids.ts';
+import { decoysFor, isDecoy, standInKey } from './passkey-decoys.ts';
 import type { SignIn } from './sign-in.ts';
 import { isDerSignature } from './signature-encoding.ts';
 
@@ -167,22 +168,6 @@ export const requestOptions = async (
 
 type Allowed = Pick<Passkey, 'credentialId' | 'transports'>;
 
-const DECOY_TRANSPORTS: readonly (readonly string[])[] = [['hybrid', 'internal'], ['internal'], ['nfc', 'usb']];
-
-/** What an identifier without passkeys is answered: the same made-up ids each time, for this identifier alone. */
-const decoys = (ctx: Context, identifier: string): Allowed[] => {
-  const dice = ctx.keys.index('passkey decoy', identifier);
-  const count = (dice[0] ?? 0) < 192 ? 1 : 2;
-  return Array.from({ length: count }, (_, position) => {
-    const id = ctx.keys.index('passkey decoy id', `${position} ${identifier}`);
-    const short = (dice[1 + position] ?? 0) < 64;
-    return {
-      credentialId: (short ? id.subarray(0, 16) : id).toString('base64url'),
-      transports: DECOY_TRANSPORTS[(dice[3 + position] ?? 0) % DECOY_TRANSPORTS.length] ?? [],
-    };
-  });
-};
-
 /** The passkeys that may be used for an identifier; made-up ones where there are none, by the same single query. */
 export const allowedFor = async (ctx: Context, identifier: string): Promise<Allowed[]> => {
   const wanted = accountIndex(ctx, identifier);
@@ -193,7 +178,7 @@ export const allowedFor = async (ctx: Context, identifier: string): Promise<Allo
     .where('accounts.status', 'active')
     .orderBy('passkeys.created_at')
     .select('passkeys.credential_id', 'passkeys.transports');
-  const made = decoys(ctx, wanted.index.toString('base64url'));
+  const made = decoysFor(ctx, wanted.index.toString('base64url'));
   if (rows.length === 0) return made;
   return rows.map((row) => ({ credentialId: row.credential_id.toString('base64url'), transports: row.transports }));
 };
@@ -227,7 +212,7 @@ const assertedCounter = async (
   rp: RelyingParty,
   challenge: string,
   response: AuthenticationResponseJSON,
-  stored: StoredPasskey,
+  stored: Pick<StoredPasskey, 'public_key' | 'passkey_handle'>,
 ): Promise<number | undefined> => {
   // WebAuthn L3 §7.2 step 6: a discoverable credential names its user, and it must be the one it was made for.
   const { userHandle } = response.response;
@@ -250,6 +235,17 @@ const assertedCounter = async (
   }
 };
 
+const nobodys = (): Pick<StoredPasskey, 'public_key' | 'passkey_handle'> => ({
+  public_key: standInKey(),
+  passkey_handle: Buffer.alloc(0),
+});
+
+export type PasskeySignIn =
+  | (Extract<SignIn, { outcome: 'proven' }> & { userVerified: true })
+  /** `unknown`: the id of a passkey that there is none of (any more), so that the browser may be told. */
+  | (Extract<SignIn, { outcome: 'wrong' }> & { unknown?: string })
+  | Extract<SignIn, { outcome: 'wait' }>;
+
 /**
  * Signs in with a passkey; user verification (PIN, fingerprint) is always part of it. `challenge` is the one that was
  * kept for this ceremony and has been taken from its place: it must not be offered twice.
@@ -259,20 +255,23 @@ export const verify = async (
   rp: RelyingParty,
   challenge: string,
   response: unknown,
-): Promise<
-  Exclude<SignIn, { outcome: 'proven' }> | (Extract<SignIn, { outcome: 'proven' }> & { userVerified: true })
-> => {
+): Promise<PasskeySignIn> => {
   if (!isCredential(response)) return { outcome: 'wrong' };
   const assertion = response as unknown as AuthenticationResponseJSON;
   const stored = await find(ctx, assertion.id);
-  if (stored === undefined) return { outcome: 'wrong' };
-  const account = stored.account_id;
-  const counter = await assertedCounter(rp, challenge, assertion, stored);
-  return inTransaction(ctx, async (tx) => {
+  // For an unknown passkey the same is done: by the time it takes, nobody tells a made-up id from somebody's own.
+  const counter = await assertedCounter(rp, challenge, assertion, stored ?? nobodys());
+  return inTransaction(ctx, async (tx): Promise<PasskeySignIn> => {
     const refuse = async (reason: 'wrong' | 'not-active' | 'counter'): Promise<{ outcome: 'wrong' }> => {
-      await audit.record(tx, 'sign-in-refused', { account, detail: { method: 'passkey', reason } });
+      const about = stored === undefined ? {} : { account: stored.account_id };
+      await audit.record(tx, 'sign-in-refused', { ...about, detail: { method: 'passkey', reason } });
       return { outcome: 'wrong' };
     };
+    if (stored === undefined) {
+      const refused = await refuse('wrong');
+      return isDecoy(tx, assertion.id) ? refused : { ...refused, unknown: assertion.id };
+    }
+    const account = stored.account_id;
     if (counter === undefined) return refuse('wrong');
     if (stored.status !== 'active') return refuse('not-active');
     // WebAuthn L3 §6.1.1: authenticators that count must count up; a lower value tells of a copy. Synced ones stay at 0.

@@ -130,17 +130,26 @@ export const assess = async (
 };
 
 const PASSPHRASE_WORDS = 5;
+const PASSPHRASE_CHOICE = 4096;
+/** The words come from films: a town offers nobody a phrase about these. */
+const UNSEEMLY =
+  /arsch|babe|bitch|blut|bomb|bumm|dirne|drog|dumm|erschi|fick|fuck|geil|gewalt|heroin|hitler|huren?|idiot|jude|kack|kill|koka|krieg|leich|lesb|mafia|mord|muschi|nackt|nazi|neger|nutt|opfer|piss|porn|quael|schei|schlamp|schwanz|schwul|sex|shit|starb|steh[lr]|sterb|stirb|teufel|titten|toete|tote|trottel|waffe|whisk|wichs/;
 
-/** Short German words that everybody can write; 2,048 and more make 55 bits and more of five of them. */
-const passphraseWords = async (): Promise<string[]> => {
-  await estimator();
-  const { dictionary } = await import('@zxcvbn-ts/language-de');
-  const words = Object.values(dictionary)[0] as Iterable<string> | undefined;
-  return [...(words ?? [])].filter((word) => /^[a-z]{4,7}$/.test(word)).slice(0, 4096);
+let words: Promise<readonly string[]> | undefined;
+
+/** Short German words that everybody can write: five of 4,096 make 60 bits. */
+const passphraseWords = (): Promise<readonly string[]> => {
+  words ??= (async () => {
+    const { dictionary } = await import('@zxcvbn-ts/language-de');
+    const common = dictionary['commonWords'] as Iterable<string>;
+    const plain = [...common].filter((word) => /^[a-z]{4,7}$/.test(word) && !UNSEEMLY.test(word));
+    return plain.slice(0, PASSPHRASE_CHOICE);
+  })();
+  return words;
 };
 
 /** A passphrase of five random words, to be offered. */
 export const newPassphrase = async (): Promise<string> => {
-  const words = await passphraseWords();
-  return Array.from({ length: PASSPHRASE_WORDS }, () => words[randomInt(words.length)]).join(' ');
+  const all = await passphraseWords();
+  return Array.from({ length: PASSPHRASE_WORDS }, () => all[randomInt(all.length)]).join(' ');
 };

@@ -127,7 +127,7 @@ const newPassword = async (visit: LetterVisit, form: Form): Promise<void> => {
   return redeem(visit, { kind: 'password', hash });
 };
 
-const viewOf = (visit: LetterVisit): string => {
+const viewOf = (visit: LetterVisit): string | Promise<string> => {
   const { state } = visit;
   if (state.done !== undefined) return views.done(visit);
   if (state.code === undefined) return views.code(visit);
@@ -177,7 +177,7 @@ export const registerLetterPages = (pages: ReturnType<typeof createRegistrar>, d
   pages.get('/brief/:uid', async (ctx, { uid = '' }) => {
     const visit = await visits.open(deps, ctx, uid);
     if (visit === undefined) return lost(ctx);
-    sendPage(ctx, 200, viewOf(visit));
+    sendPage(ctx, 200, await viewOf(visit));
     const { flash, done, ...state } = visit.state;
     // Told once; what was shown once is kept nowhere.
     if (flash !== undefined) await visits.keep(visit, state);

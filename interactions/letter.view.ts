@@ -4,6 +4,7 @@ import { errorSummary, field, form, submit } from './form.view.ts';
 import { type Fragment, html } from './html.ts';
 import { layout, type Shell } from './layout.view.ts';
 import type { LetterVisit } from './letter-visit.ts';
+import { newPasswordFields } from './new-password.view.ts';
 import { ceremonyForm } from './steps/passkey.view.ts';
 import { letterTextsIn } from './texts/letters.ts';
 
@@ -63,15 +64,13 @@ export const choose = (visit: LetterVisit): string => {
   });
 };
 
-/** Asks for a new password, twice. */
-export const password = (visit: LetterVisit): string => {
+/** Asks for a new password. */
+export const password = async (visit: LetterVisit): Promise<string> => {
   const t = visit.t.password;
-  const one = { name: 'new_password', label: t.label, type: 'password', autocomplete: 'new-password' } as const;
-  const two = { name: 'repeated_password', label: t.repeat, type: 'password', autocomplete: 'new-password' } as const;
   return page(visit, {
     title: t.title,
     body: html`<p class="kern-body">${t.lead(MIN_PASSWORD_LENGTH)}</p>
-    ${form(visit, 'new-password', html`${field(visit, one)}${field(visit, two)}${submit(t.submit)}`)}`,
+    ${form(visit, 'new-password', html`${await newPasswordFields(visit)}${submit(t.submit)}`)}`,
   });
 };
 

@@ -103,6 +103,8 @@ export type Flash = {
   readonly step?: string;
   readonly faults?: readonly Fault[];
   readonly notice?: 'code-resent';
+  /** The id of a passkey that does not sign in (any more), for the browser to forget it. */
+  readonly unknownPasskey?: string;
   readonly values?: Readonly<Record<string, string>>;
 };
 

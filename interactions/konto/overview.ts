@@ -1,5 +1,7 @@
+import * as passkeys from '../../accounts/passkeys.ts';
 import { type Html, html } from '../html.ts';
 import { languageFor, textsIn } from '../language.ts';
+import { ownPasskeys } from '../signals.view.ts';
 import { datenTexts } from '../texts/daten.ts';
 import type { KontoPage, Visitor } from './konto.ts';
 import { kontoPage } from './page.view.ts';
@@ -16,7 +18,9 @@ const view = async (visitor: Visitor): Promise<string> => {
   return kontoPage(visitor, {
     title: t.title,
     top: true,
-    body: html`<p class="kern-body kern-body--large">${t.lead}</p>
+    scripts: ['page.js', 'signal.js'],
+    body: html`${ownPasskeys(deps, account, await passkeys.list(visitor.domain, account.id))}
+    <p class="kern-body kern-body--large">${t.lead}</p>
     ${await proofAlert(visitor)}
     <dl class="ss-kennung"><dt>${t.kennung.title}</dt><dd><code>${account.kennung}</code></dd></dl>
     <p class="kern-body">${t.kennung.text}</p>

@@ -7,6 +7,7 @@ import type { Form } from '../form.ts';
 import { submit } from '../form.view.ts';
 import { type Html, html } from '../html.ts';
 import { tellChange } from '../notices.ts';
+import { ownPasskeys } from '../signals.view.ts';
 import { type KontoOutcome, type KontoPage, type Visitor, wrong } from './konto.ts';
 import { day, kontoForm, kontoPage, passkeyForm } from './page.view.ts';
 
@@ -43,17 +44,11 @@ const entry = (visitor: Visitor, passkey: passkeys.Passkey): Html => {
 const view = async (visitor: Visitor): Promise<string> => {
   const t = visitor.t.konto;
   const all = await passkeys.list(visitor.domain, visitor.account.id);
-  // What the browser's own list may be brought in line with, while the citizen is signed in (WebAuthn L3, Signal API).
-  const signal = JSON.stringify({
-    rpId: visitor.deps.rp.id,
-    userId: visitor.account.passkeyHandle.toString('base64url'),
-    allAcceptedCredentialIds: all.map(({ credentialId }) => credentialId),
-  });
   return kontoPage(visitor, {
     title: t.passkeys.title,
     scripts: ['page.js', 'signal.js'],
     body: html`<p class="kern-body">${t.passkeys.lead}</p>
-    <div data-signal="${signal}" hidden></div>
+    ${ownPasskeys(visitor.deps, visitor.account, all)}
     <ul class="ss-list">${all.map((passkey) => entry(visitor, passkey))}</ul>
     <div class="ss-actions"><a class="kern-btn kern-btn--primary" href="/konto/passkey-neu"><span class="kern-label">${all.length === 0 ? t.passkeys.first : t.passkeys.add}</span></a></div>
     <section class="ss-aside"><h2 class="kern-heading-small">${t.helper.title}</h2>

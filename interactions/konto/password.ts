@@ -1,16 +1,12 @@
 import * as assurance from '../../accounts/assurance.ts';
 import { inTransaction } from '../../accounts/context.ts';
-import {
-  lengthOf,
-  MIN_LENGTH_BESIDE_SECOND_FACTOR,
-  MIN_PASSWORD_LENGTH,
-  newPassphrase,
-} from '../../accounts/password-rules.ts';
+import { lengthOf, MIN_LENGTH_BESIDE_SECOND_FACTOR, MIN_PASSWORD_LENGTH } from '../../accounts/password-rules.ts';
 import * as passwords from '../../accounts/passwords.ts';
 import { Secret } from '../../accounts/secret.ts';
 import type { Form } from '../form.ts';
-import { field, submit } from '../form.view.ts';
+import { submit } from '../form.view.ts';
 import { html } from '../html.ts';
+import { newPasswordFields } from '../new-password.view.ts';
 import { tellChange } from '../notices.ts';
 import { newPasswordFault } from '../steps/new-password.ts';
 import { type KontoOutcome, type KontoPage, type Visitor, wrong } from './konto.ts';
@@ -24,13 +20,11 @@ const view = async (visitor: Visitor): Promise<string> => {
   return kontoPage(visitor, {
     title: t.title,
     body: html`<p class="kern-body">${visitor.t.konto.password.lead(minimumFor(visitor))}</p>
-    <p class="kern-body"><strong>${t.suggestion}</strong> <code>${await newPassphrase()}</code><br>${t.suggestionHint}</p>
     ${kontoForm(
       visitor,
       'change',
       html`<div class="kern-form-input"><label class="kern-label" for="username">${t.username}</label><input class="kern-form-input__input" id="username" type="text" autocomplete="username" value="${account.email ?? account.kennung}" readonly></div>
-      ${field(visitor, { name: 'new_password', label: t.label, type: 'password', autocomplete: 'new-password' })}
-      ${field(visitor, { name: 'repeated_password', label: t.repeat, type: 'password', autocomplete: 'new-password' })}
+      ${await newPasswordFields(visitor)}
       ${submit(visitor.t.konto.password.submit)}`,
     )}`,
   });

@@ -17,6 +17,18 @@ for (const button of document.querySelectorAll('button[data-show]')) {
   });
 }
 
+for (const button of document.querySelectorAll('button[data-take]')) {
+  button.hidden = false;
+  button.addEventListener('click', () => {
+    const text = document.getElementById(button.dataset.take).textContent;
+    for (const id of button.dataset.into.split(' ')) {
+      document.getElementById(id).value = text;
+      // Shown, so that it can be written down as it was taken.
+      document.querySelector(`button[data-show="${id}"][aria-pressed=false]`)?.click();
+    }
+  });
+}
+
 for (const button of document.querySelectorAll('button[data-print]')) {
   button.hidden = false;
   button.addEventListener('click', () => globalThis.print());

@@ -1,8 +1,8 @@
-// Tells the browser which passkeys are still good, so that it does not go on offering those that were removed here.
+// Keeps the browser's own list of passkeys in line with ours: what is gone is offered no more, names are the current ones.
 
-const place = document.querySelector('[data-signal]');
-if (place !== null && globalThis.PublicKeyCredential?.signalAllAcceptedCredentials !== undefined) {
-  globalThis.PublicKeyCredential.signalAllAcceptedCredentials(JSON.parse(place.dataset.signal)).catch(() => {
-    // The browser may refuse; then its list stays as it is.
-  });
+for (const place of document.querySelectorAll('[data-signals]')) {
+  for (const [method, options] of Object.entries(JSON.parse(place.dataset.signals))) {
+    // Not in every browser, and it may refuse: then its list stays as it is.
+    globalThis.PublicKeyCredential?.[method]?.(options).catch(() => {});
+  }
 }

@@ -1,6 +1,7 @@
 import { MIN_PASSWORD_LENGTH } from '../../accounts/password-rules.ts';
-import { field, form, submit } from '../form.view.ts';
+import { form, submit } from '../form.view.ts';
 import { html } from '../html.ts';
+import { newPasswordFields } from '../new-password.view.ts';
 import type { Visit } from '../visit.ts';
 import { stepPage } from './page.view.ts';
 import { ceremonyForm } from './passkey.view.ts';
@@ -26,8 +27,8 @@ export const credential = (visit: Visit): string => {
   });
 };
 
-/** Asks for a new password, twice: a typing error would shut out somebody who has no e-mail address. */
-export const password = (visit: Visit): string => {
+/** Asks for a new password. */
+export const password = async (visit: Visit): Promise<string> => {
   const t = visit.t.password;
   const email = visit.progress.draft?.email;
   return stepPage(visit, {
@@ -42,8 +43,7 @@ export const password = (visit: Visit): string => {
         // Without a name, so that it is not sent: it tells password managers whose password this is.
         html`<div class="kern-form-input"><label class="kern-label" for="username">${t.username}</label><input class="kern-form-input__input" id="username" type="text" autocomplete="username" value="${email}" readonly></div>`
       }
-      ${field(visit, { name: 'new_password', label: t.label, type: 'password', autocomplete: 'new-password' })}
-      ${field(visit, { name: 'repeated_password', label: t.repeat, type: 'password', autocomplete: 'new-password' })}
+      ${await newPasswordFields(visit)}
       ${submit(t.submit)}`,
     )}`,
   });

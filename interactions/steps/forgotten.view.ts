@@ -1,6 +1,7 @@
 import { MIN_LENGTH_BESIDE_SECOND_FACTOR, MIN_PASSWORD_LENGTH } from '../../accounts/password-rules.ts';
 import { field, form, submit } from '../form.view.ts';
 import { html } from '../html.ts';
+import { newPasswordFields } from '../new-password.view.ts';
 import type { Visit } from '../visit.ts';
 import { officeAddress, stepPage } from './page.view.ts';
 
@@ -42,8 +43,8 @@ export const secondFactor = (visit: Visit): string => {
   });
 };
 
-/** Asks for the new password, twice. */
-export const password = (visit: Visit): string => {
+/** Asks for the new password. */
+export const password = async (visit: Visit): Promise<string> => {
   const t = visit.t.password;
   const beside = visit.progress.recovery?.proofs.some(({ kind }) => kind === 'otp') === true;
   return stepPage(visit, {
@@ -54,8 +55,7 @@ export const password = (visit: Visit): string => {
     ${form(
       visit,
       'reset-password',
-      html`${field(visit, { name: 'new_password', label: t.label, type: 'password', autocomplete: 'new-password' })}
-      ${field(visit, { name: 'repeated_password', label: t.repeat, type: 'password', autocomplete: 'new-password' })}
+      html`${await newPasswordFields(visit)}
       ${submit(t.submit)}`,
     )}`,
   });

@@ -3,6 +3,7 @@ import { type Fragment, html } from '../html.ts';
 import { inLanguage } from '../language.ts';
 import { layout, type Shell } from '../layout.view.ts';
 import type { StepName } from '../next-step.ts';
+import { unknownPasskey } from '../signals.view.ts';
 import type { Visit } from '../visit.ts';
 
 /** The pages of a registration, in their order; for «step 2 of 5». */
@@ -36,12 +37,15 @@ type StepPage = {
 /** A page of the interaction: its place in the whole, mistakes first, ways out last. */
 export const stepPage = (visit: Visit, page: StepPage): string => {
   const faults = visit.flash?.faults ?? [];
+  const unknown = visit.flash?.unknownPasskey;
+  const scripts = page.scripts ?? ['page.js'];
   return layout(visit.shell, {
     title: page.title,
     preline: preline(visit),
     faulty: faults.length > 0,
-    scripts: page.scripts ?? ['page.js'],
+    scripts: unknown === undefined ? scripts : [...scripts, 'signal.js'],
     body: html`${errorSummary(visit)}
+    ${unknown !== undefined && unknownPasskey(visit.deps, unknown)}
     ${page.body}
     ${
       (page.back === true || page.cancel !== false) &&

@@ -97,6 +97,8 @@ const passkey = async (visit: Visit, form: Form): Promise<Outcome> => {
     if (visit.registration.staff === true && account?.kind !== 'staff') return staffOnly;
     if (visit.registration.staff !== true && account?.kind === 'staff') return faulty([wrong]);
   }
+  if (result.outcome === 'wrong' && result.unknown !== undefined)
+    return { go: 'on', flash: { faults: [wrong], unknownPasskey: result.unknown } };
   return proven(visit, result, 'passkey', { wrong, wait: { code: 'sign-in-wait' } }, '', form);
 };
 

@@ -1,5 +1,6 @@
 import { checkbox, form, submit } from '../form.view.ts';
 import { type Html, html } from '../html.ts';
+import { ownPasskeys } from '../signals.view.ts';
 import type { Visit } from '../visit.ts';
 import { stepPage } from './page.view.ts';
 
@@ -28,7 +29,10 @@ export const kennung = (visit: Visit): string => {
   return stepPage(visit, {
     title: t.title,
     cancel: false,
-    body: html`<p class="kern-body">${t.lead}</p>
+    // The passkey just made was named before there was a Kennung.
+    scripts: ['page.js', 'signal.js'],
+    body: html`${visit.account !== undefined && ownPasskeys(visit.deps, visit.account)}
+    <p class="kern-body">${t.lead}</p>
     <dl class="ss-kennung"><dt>${t.label}</dt><dd><code>${visit.progress.welcome?.kennung ?? ''}</code></dd></dl>
     <p class="kern-body">${visit.account?.email === undefined ? html`<strong>${t.withoutEmail}</strong>` : t.note}</p>
     ${printing(visit)}

@@ -173,6 +173,7 @@ export const de = {
       'In diesem Passwort ist wenig, was nicht jeder hier erraten kann: der Name der Stadt, bekannte Orte oder Ihre eigenen Angaben. Nehmen Sie Wörter, die nichts damit zu tun haben.',
     breached: 'Dieses Passwort ist durch ein Datenleck bekannt geworden. Bitte nehmen Sie ein anderes.',
     suggestion: 'Vorschlag:',
+    takeSuggestion: 'Vorschlag übernehmen',
     suggestionHint:
       'Dieser Satz aus zufälligen Wörtern ist nur für Sie gemacht. Schreiben Sie ihn auf, wenn Sie ihn nutzen.',
     tooCommon:

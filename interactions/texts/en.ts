@@ -170,6 +170,7 @@ export const en: Texts = {
       'There is little in this password that not everybody here could guess: the name of the town, well-known places or your own details. Take words that have nothing to do with them.',
     breached: 'This password has become known through a data leak. Please take another one.',
     suggestion: 'Suggestion:',
+    takeSuggestion: 'Use this suggestion',
     suggestionHint: 'This phrase of random words was made for you alone. Write it down if you use it.',
     tooCommon: 'This password is too easy to guess. Avoid your address, the name of the town and repetitions.',
   },
