@@ -114,24 +114,103 @@ test('an assertion that differs in any respect proves nothing', async (t) => {
   await domain.database.drop();
 });
 
-test('no changed byte of an assertion is overlooked', async (t) => {
+test('no changed byte of an assertion is overlooked: each byte of each part, by each of its bits somewhere', async (t) => {
   const domain = await openDomain();
   const { ctx } = domain;
   const { device } = await register(ctx);
   const challenge = Buffer.alloc(32, 9).toString('base64url');
-  const field = fc.constantFrom('clientDataJSON', 'authenticatorData', 'signature', 'userHandle');
-  await fc.assert(
-    fc.asyncProperty(field, fc.nat(), fc.integer({ min: 1, max: 255 }), async (name, position, change) => {
-      const assertion = device.get(ceremony(challenge));
-      const response = assertion['response'] as Record<string, string>;
-      const bytes = Buffer.from(response[name] ?? '', 'base64url');
-      const at = position % bytes.length;
-      bytes[at] = (bytes[at] ?? 0) ^ change;
-      const changed = { ...assertion, response: { ...response, [name]: bytes.toString('base64url') } };
+  const good = device.get(ceremony(challenge));
+  let tried = 0;
+  for (const name of ['clientDataJSON', 'authenticatorData', 'signature', 'userHandle'] as const) {
+    const response = good['response'] as Record<string, string>;
+    const whole = Buffer.from(response[name] ?? '', 'base64url');
+    for (let at = 0; at < whole.length; at += 1) {
+      const bytes = Buffer.from(whole);
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << (at % 8));
+      const changed = { ...good, response: { ...response, [name]: bytes.toString('base64url') } };
       t.is((await passkeys.verify(ctx, RP, challenge, changed)).outcome, 'wrong', `${name} ${at}`);
-    }),
-    { numRuns: 150 },
+      tried += 1;
+    }
+    for (const length of [0, 1, whole.length - 1]) {
+      const cut = { ...good, response: { ...response, [name]: whole.subarray(0, length).toString('base64url') } };
+      t.is((await passkeys.verify(ctx, RP, challenge, cut)).outcome, 'wrong', `${name} cut to ${length}`);
+    }
+  }
+  t.true(tried > 250, String(tried));
+  t.is((await passkeys.verify(ctx, RP, challenge, good)).outcome, 'proven', 'and the one they were made from is good');
+  await domain.database.drop();
+});
+
+test('whatever stands in a field of an assertion, it proves nothing and breaks nothing', async (t) => {
+  const domain = await openDomain();
+  const { ctx } = domain;
+  const { device } = await register(ctx);
+  const challenge = Buffer.alloc(32, 9).toString('base64url');
+  const path = fc.constantFrom<readonly string[]>(
+    ...[['id'], ['rawId'], ['type'], ['response'], ['clientExtensionResults']],
+    ...['clientDataJSON', 'authenticatorData', 'signature'].map((name) => ['response', name]),
   );
+  const value = fc.oneof(
+    fc.string(),
+    fc.constant(null),
+    fc.integer(),
+    fc.array(fc.string()),
+    fc.object(),
+    fc.base64String(),
+  );
+  await fc.assert(
+    fc.asyncProperty(path, value, async (where, anything) => {
+      const changed = structuredClone(device.get(ceremony(challenge))) as Record<string, Record<string, unknown>>;
+      const [first = '', second] = where;
+      fc.pre(!(first === 'clientExtensionResults' && typeof anything === 'object' && anything !== null));
+      if (second === undefined) (changed as Record<string, unknown>)[first] = anything;
+      else (changed[first] ?? {})[second] = anything;
+      t.is((await passkeys.verify(ctx, RP, challenge, changed)).outcome, 'wrong', where.join('.'));
+    }),
+    { numRuns: 300 },
+  );
+  await domain.database.drop();
+});
+
+test('made-up ids cannot be told from real ones by what a sign-in with them says', async (t) => {
+  const domain = await openDomain();
+  const { ctx } = domain;
+  const { device, account } = await register(ctx);
+  const kennung = (await accounts.load(ctx, account))?.kennung ?? '';
+  const challenge = Buffer.alloc(32, 9).toString('base64url');
+  const outcome = async (credentialId: string) => {
+    const forged = new SoftPasskey(Buffer.alloc(32)).get(ceremony(challenge));
+    return passkeys.verify(ctx, RP, challenge, { ...forged, id: credentialId, rawId: credentialId });
+  };
+  for (const identifier of [kennung, 'niemand@buerger.example', 'wieder.niemand@buerger.example', 'x']) {
+    for (const { credentialId } of await passkeys.allowedFor(ctx, identifier)) {
+      t.deepEqual(await outcome(credentialId), { outcome: 'wrong' }, identifier);
+    }
+  }
+  t.deepEqual(await outcome(device.credentialId.toString('base64url')), { outcome: 'wrong' });
+  const stranger = new SoftPasskey(Buffer.alloc(32)).credentialId.toString('base64url');
+  t.deepEqual(
+    await outcome(stranger),
+    { outcome: 'wrong', unknown: stranger },
+    'what was never named here may be forgotten',
+  );
+  await domain.database.drop();
+});
+
+test('a passkey that the browser makes by itself needs no touch; any other one does, and each sign-in', async (t) => {
+  const domain = await openDomain();
+  const { ctx } = domain;
+  const device = new SoftPasskey(accounts.newPasskeyHandle());
+  const challenge = Buffer.alloc(32, 7).toString('base64url');
+  const untouched = device.create(ceremony(challenge), { userPresent: false, userVerified: false });
+  t.is((await passkeys.verifyCreation(RP, challenge, untouched)).outcome, 'wrong');
+  t.is((await passkeys.verifyCreation(RP, challenge, untouched, { automatic: true })).outcome, 'ok');
+  const { device: known } = await register(ctx);
+  const quirks = [{ userPresent: false }, { userVerified: false }, { userPresent: false, userVerified: false }];
+  for (const quirk of quirks) {
+    const answer = known.get(ceremony(challenge), quirk);
+    t.is((await passkeys.verify(ctx, RP, challenge, answer)).outcome, 'wrong', JSON.stringify(quirk));
+  }
   await domain.database.drop();
 });
 

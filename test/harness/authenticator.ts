@@ -3,7 +3,13 @@ import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } fr
 
 export type Ceremony = { challenge: string; origin: string; rpId: string };
 /** What a faulty or hostile authenticator does differently. */
-export type Quirks = { userVerified?: boolean; counter?: number; userHandle?: Buffer | undefined; type?: string };
+export type Quirks = {
+  userPresent?: boolean;
+  userVerified?: boolean;
+  counter?: number;
+  userHandle?: Buffer | undefined;
+  type?: string;
+};
 
 const USER_PRESENT = 0x01;
 const USER_VERIFIED = 0x04;
@@ -67,9 +73,9 @@ export class SoftPasskey {
   /** The answer to `navigator.credentials.create()`, as JSON. */
   create(
     ceremony: Ceremony,
-    { userVerified = true, counter = 0, type = 'webauthn.create' }: Quirks = {},
+    { userPresent = true, userVerified = true, counter = 0, type = 'webauthn.create' }: Quirks = {},
   ): Record<string, unknown> {
-    const flags = USER_PRESENT | ATTESTED_DATA | (userVerified ? USER_VERIFIED : 0);
+    const flags = (userPresent ? USER_PRESENT : 0) | ATTESTED_DATA | (userVerified ? USER_VERIFIED : 0);
     const length = Buffer.alloc(2);
     length.writeUInt16BE(this.credentialId.length);
     const data = Buffer.concat([
@@ -89,9 +95,9 @@ export class SoftPasskey {
 
   /** The answer to `navigator.credentials.get()`, as JSON. */
   get(ceremony: Ceremony, quirks: Quirks = {}): Record<string, unknown> {
-    const { userVerified = true, counter = 0, type = 'webauthn.get' } = quirks;
+    const { userPresent = true, userVerified = true, counter = 0, type = 'webauthn.get' } = quirks;
     const handle = 'userHandle' in quirks ? quirks.userHandle : this.#handle;
-    const flags = USER_PRESENT | (userVerified ? USER_VERIFIED : 0);
+    const flags = (userPresent ? USER_PRESENT : 0) | (userVerified ? USER_VERIFIED : 0);
     const data = SoftPasskey.#authenticatorData(ceremony.rpId, flags, counter);
     const clientData = SoftPasskey.#clientData(type, ceremony);
     const signature = sign('sha256', Buffer.concat([data, sha256(clientData)]), this.#privateKey);
