@@ -4,10 +4,11 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import * as accounts from '../../accounts/accounts.ts';
 import { hashNew } from '../../accounts/passwords.ts';
 import { Secret } from '../../accounts/secret.ts';
+import type { Registration } from '../../accounts/town.ts';
 import { createHashing } from '../../adapters/hashing.ts';
 import type { Received } from './linkage.ts';
-import { atHome, basic, obtainCode, pkce, post, redeem } from './relying-party.ts';
-import { type RunningTown, type ServiceName, TEST_TOWN } from './town.ts';
+import { atHome, authorizationUrl, basic, pkce, post, redeem, type Tokens, userinfo } from './relying-party.ts';
+import { type RunningTown, type ServiceName, startTown, TEST_TOWN } from './town.ts';
 import { type Answer, forms, type Send, Visitor } from './visitor.ts';
 
 const PASSWORD = 'viele Leute gehen in die Stadt';
@@ -51,48 +52,40 @@ class Elsewhere extends Visitor {
   }
 }
 
-/** One visit from a browser of its own: sign-in, tokens, userinfo, introspection, sign-out with its logout token. */
-const visit = async (town: RunningTown, name: ServiceName, identifier: string): Promise<Received> => {
-  const received: Record<string, string | number> = {};
-  const visitor = new Elsewhere();
-  const proof = pkce();
-  const state = pkce().verifier;
-  const code = await obtainCode(
-    town,
-    visitor,
-    name,
-    proof,
-    { email: identifier, password: PASSWORD },
-    { state, nonce: state, claims: JSON.stringify({ id_token: { auth_time: null, amr: null, acr: null } }) },
-  );
-  received['callback.at'] = Date.now();
-  received['callback.code'] = code;
-  const tokens = await timed('token', received, () => redeem(town, name, code, proof.verifier));
-  flat('token.headers', tokens.headers, received);
-  const { id_token = '', access_token = '', ...rest } = tokens.body;
-  flat('token.body', rest, received);
-  received['access_token'] = access_token;
-  flat('id_token.header', decodeProtectedHeader(id_token), received);
-  const { nonce: _, ...claims } = decodeJwt(id_token);
-  flat('id_token', claims, received);
-  const answer = (place: string, { headers, text }: Answer): void => {
-    flat(`${place}.headers`, headers, received);
-    flat(`${place}.body`, JSON.parse(text), received);
-  };
-  const authorization = `Bearer ${access_token}`;
-  const info = await timed('userinfo', received, () =>
-    new Visitor().send(new URL('/userinfo', town.issuer), { headers: { authorization, accept: 'application/json' } }),
-  );
-  answer('userinfo', info);
-  const introspected = await timed('introspection', received, () =>
-    post(town, '/token/introspection', { token: access_token }, basic(town, name)),
-  );
-  flat('introspection.headers', introspected.headers, received);
-  flat('introspection.body', introspected.body, received);
+type Values = Record<string, string | number>;
 
+const CLAIMS = JSON.stringify({ id_token: { auth_time: null, amr: null, acr: null, sid: null } });
+
+/** The APIs of the two organisations, which check tokens by themselves or ask about them. */
+const apisOf = (organisation: string): Registration[] =>
+  (['jwt', 'opaque'] as const).map((tokens) => ({
+    clientId: `${tokens}${organisation}`,
+    organisation,
+    name: { de: tokens },
+    description: { de: tokens },
+    kind: 'api',
+    redirectUris: [],
+    postLogoutRedirectUris: [],
+    authMethod: 'client_secret_basic',
+    claims: [],
+    refreshTokens: false,
+    needsEmail: false,
+    resource: { identifier: `https://${tokens}.${organisation}.example/`, scopes: ['lesen'], tokens },
+    corsOrigins: [],
+    contacts: [],
+  }));
+
+/** A town whose services stay connected and have APIs of their own, so that every kind of token is given out. */
+export const startLinkageTown = (): Promise<RunningTown> =>
+  startTown({
+    registered: (registration) => ({ ...registration, refreshTokens: true }),
+    registrations: ['stadt', 'buecherei'].flatMap(apisOf),
+  });
+
+const signOut = async (town: RunningTown, visitor: Visitor, name: ServiceName, idToken: string): Promise<string> => {
   const end = new URL('/session/end', town.issuer);
   end.search = new URLSearchParams({
-    id_token_hint: id_token,
+    id_token_hint: idToken,
     post_logout_redirect_uri: `${town.services[name].origin}/`,
     state: 'weg',
   }).toString();
@@ -101,7 +94,95 @@ const visit = async (town: RunningTown, name: ServiceName, identifier: string): 
   if (form === undefined) throw new Error(`no sign-out form at ${asked.url.href}:\n${asked.text}`);
   const body = new URLSearchParams([...form.fields, ['logout', 'yes']]);
   const out = await visitor.send(form.action, { method: 'POST', body, headers: { origin: form.action.origin } });
-  received['signed_out.to'] = String(out.headers['location']);
+  return String(out.headers['location']);
+};
+
+/** Sends the browser to the provider and back; everything that the service's callback gets. */
+const authorize = async (
+  town: RunningTown,
+  visitor: Visitor,
+  name: ServiceName,
+  place: string,
+  changes: Record<string, string>,
+  received: Values,
+  identifier?: string,
+): Promise<{ code: string; verifier: string }> => {
+  const proof = pkce();
+  const state = pkce().verifier;
+  const apis = ['jwt', 'opaque'].map((tokens) => `https://${tokens}.${organisationOf(town, name)}.example/`);
+  const request = { state, nonce: state, claims: CLAIMS, scope: 'openid lesen', ...changes };
+  const url = authorizationUrl(town, name, proof, request);
+  for (const api of apis) url.searchParams.append('resource', api);
+  received[`${place}.sent`] = Date.now();
+  let page = await visitor.open(url, atHome(town));
+  if (identifier !== undefined) page = await visitor.submit(page, { identifier, password: PASSWORD }, atHome(town));
+  received[`${place}.at`] = Date.now();
+  const callback = new URL(String(page.headers['location']));
+  // State is the service's own word come back.
+  for (const [field, value] of callback.searchParams) if (field !== 'state') received[`${place}.${field}`] = value;
+  return { code: callback.searchParams.get('code') ?? '', verifier: proof.verifier };
+};
+
+const organisationOf = (town: RunningTown, name: ServiceName): string =>
+  town.registrations.find(({ clientId }) => clientId === name)?.organisation ?? '';
+
+/** Takes a token response apart. */
+const tokensOf = (place: string, { headers, body }: Tokens, received: Values): Tokens['body'] => {
+  const { id_token: idToken, access_token: accessToken = '', ...rest } = body;
+  flat(`${place}.headers`, headers, received);
+  flat(`${place}.body`, rest, received);
+  const kinds: [string, string | undefined][] = [
+    ['id_token', idToken],
+    ['access_token', accessToken.includes('.') ? accessToken : undefined],
+  ];
+  for (const [kind, token] of kinds) {
+    if (token === undefined) continue;
+    const { nonce: _, ...claims } = decodeJwt(token);
+    flat(`${place}.${kind}.header`, decodeProtectedHeader(token), received);
+    flat(`${place}.${kind}`, claims, received);
+    received[`${place}.${kind}.length`] = token.length;
+  }
+  if (!accessToken.includes('.')) received[`${place}.access_token`] = accessToken;
+  return body;
+};
+
+/**
+ * One visit from a browser of its own: sign-in, tokens of every kind, userinfo, introspection by the service and by its
+ * API, renewal, a second sign-on without a question, sign-out with its logout token.
+ */
+const visit = async (town: RunningTown, name: ServiceName, identifier: string): Promise<Received> => {
+  const received: Values = {};
+  const visitor = new Elsewhere();
+  const { code, verifier } = await authorize(town, visitor, name, 'callback', {}, received, identifier);
+  const first = await timed('token', received, () => redeem(town, name, code, verifier));
+  const { id_token = '', access_token = '', refresh_token = '' } = tokensOf('token', first, received);
+  const note = (place: string, { headers, body }: { headers: Answer['headers']; body: unknown }): void => {
+    flat(`${place}.headers`, headers, received);
+    flat(`${place}.body`, body, received);
+  };
+  const info = await timed('userinfo', received, () => userinfo(town, access_token));
+  note('userinfo', info);
+  const ask = (place: string, token: string, as: string) =>
+    timed(place, received, () => post(town, '/token/introspection', { token }, basic(town, as)));
+  note('introspection', await ask('introspection', access_token, name));
+
+  const organisation = organisationOf(town, name);
+  let refresh = refresh_token;
+  const renew = async (place: string, more: Record<string, string>): Promise<string> => {
+    const fields = { grant_type: 'refresh_token', refresh_token: refresh, ...more };
+    const renewed = await timed(place, received, () => post(town, '/token', fields, basic(town, name)));
+    refresh = renewed.body['refresh_token'] ?? refresh;
+    return tokensOf(place, renewed, received)['access_token'] ?? '';
+  };
+  await renew('refresh', {});
+  await renew('jwt', { resource: `https://jwt.${organisation}.example/` });
+  const opaque = await renew('opaque', { resource: `https://opaque.${organisation}.example/` });
+  note('api', await ask('api', opaque, `opaque${organisation}`));
+
+  const again = await authorize(town, visitor, name, 'again', { prompt: 'none' }, received);
+  tokensOf('second', await redeem(town, name, again.code, again.verifier), received);
+  await authorize(town, visitor, name, 'error', { prompt: 'none', max_age: '0' }, received);
+  received['signed_out.to'] = await signOut(town, visitor, name, id_token);
   return received;
 };
 
@@ -112,7 +193,7 @@ const logoutTokens = async (town: RunningTown, name: ServiceName, visits: readon
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   return visits.map((received) => {
-    const token = logouts.find(({ sid }) => sid === received['id_token.sid']);
+    const token = logouts.find(({ sid }) => sid === received['token.id_token.sid']);
     if (token === undefined) throw new Error('a logout token is missing');
     const complete: Record<string, string | number> = { ...received };
     flat('logout_token', token, complete);

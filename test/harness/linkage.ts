@@ -24,7 +24,8 @@ type Traces = readonly ReadonlySet<string>[];
 
 /** What each visit may be recognised by at one place, or by what lies between two numbers; by place. */
 const tracesOf = (all: readonly Received[]): Map<string, Traces> => {
-  const places = Object.keys(all[0] ?? {});
+  // What is the same for everybody tells nobody from another.
+  const places = Object.keys(all[0] ?? {}).filter((place) => new Set(all.map((one) => one[place])).size > 1);
   const numbers = places.filter((place) => all.every((one) => typeof one[place] === 'number'));
   const found = new Map<string, Traces>();
   for (const place of places) {
@@ -45,24 +46,31 @@ const tracesOf = (all: readonly Received[]): Map<string, Traces> => {
   return found;
 };
 
-/** Pairs visitors by what few others have: the rarer a common trace, the more it counts. */
-const byRarity = (left: Traces, right: Traces): Matching | undefined => {
+/** Who has a trace. */
+type Owners = ReadonlyMap<string, readonly number[]>;
+
+const ownersOf = (traces: Traces): Owners => {
   const owners = new Map<string, number[]>();
-  right.forEach((found, at) => {
+  traces.forEach((found, at) => {
     for (const trace of found) {
       const sharing = owners.get(trace);
       if (sharing === undefined) owners.set(trace, [at]);
       else sharing.push(at);
     }
   });
+  return owners;
+};
+
+/** Pairs visitors by what few others have: the rarer a common trace, the more it counts. */
+const byRarity = (left: Traces, right: Owners, visitors: number): Matching | undefined => {
   let shared = false;
   const matching = left.map((found) => {
-    const scores = new Float64Array(right.length);
+    const scores = new Float64Array(visitors);
     for (const trace of found) {
-      const sharing = owners.get(trace);
-      if (sharing === undefined || sharing.length === right.length) continue;
+      const sharing = right.get(trace);
+      if (sharing === undefined || sharing.length === visitors) continue;
       shared = true;
-      for (const at of sharing) scores[at] = (scores[at] ?? 0) + Math.log(right.length / sharing.length);
+      for (const at of sharing) scores[at] = (scores[at] ?? 0) + Math.log(visitors / sharing.length);
     }
     return scores.indexOf(Math.max(...scores));
   });
@@ -96,12 +104,22 @@ export const link = (ours: readonly Received[], theirs: readonly Received[]): Ma
   const right = (matching: Matching): number => matching.filter((found, at) => found === at).length;
   const names = Object.keys(ours[0] ?? {}).filter((name) => theirs.every((one) => one[name] !== undefined));
   const ways = new Map(names.map((name) => [`order of ${name}`, right(byOrder(ours, theirs, name))]));
-  const theirTraces = tracesOf(theirs);
+  const theirOwners = new Map(Array.from(tracesOf(theirs), ([place, traces]) => [place, ownersOf(traces)]));
+  /** Where a trace turns up at all: most pairs of places have nothing in common. */
+  const placesOf = new Map<string, Set<string>>();
+  for (const [place, owners] of theirOwners) {
+    for (const trace of owners.keys()) {
+      const places = placesOf.get(trace);
+      if (places === undefined) placesOf.set(trace, new Set([place]));
+      else places.add(place);
+    }
+  }
   for (const [place, left] of tracesOf(ours)) {
-    for (const [other, traces] of theirTraces) {
+    const common = new Set(left.flatMap((found) => [...found].flatMap((trace) => [...(placesOf.get(trace) ?? [])])));
+    for (const other of common) {
       // Differences mean something only beside the same difference; any other value may turn up anywhere.
       if (place !== other && (place.includes(' - ') || other.includes(' - '))) continue;
-      const matching = byRarity(left, traces);
+      const matching = byRarity(left, theirOwners.get(other) ?? new Map(), theirs.length);
       if (matching !== undefined) ways.set(`${place} like ${other}`, right(matching));
     }
   }

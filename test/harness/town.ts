@@ -115,6 +115,8 @@ type Options = {
   /** What backup and drill have measured. */
   readonly backupMeasures?: () => string;
   readonly town?: Town;
+  /** Changes what is registered of the services. */
+  readonly registered?: (registration: Registration) => Registration;
   /** Further services, for which there is no server. */
   readonly registrations?: readonly Registration[];
   /** The provider's name, where programs come that know only the machine's own. */
@@ -188,7 +190,11 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
   const context = (): Context => ({ db: postgres.knex, now, keys, actor: { kind: 'system', part: 'test' } });
 
   const names = Object.keys(SERVICES) as ServiceName[];
-  const registrations = [...names.map((name) => registrationOf(front, name)), ...(options.registrations ?? [])];
+  const changed = options.registered ?? ((registration) => registration);
+  const registrations = [
+    ...names.map((name) => changed(registrationOf(front, name))),
+    ...(options.registrations ?? []),
+  ];
   const registered = registrations.map((registration) => ({ registration, secret: clients.newClientSecret() }));
   await clients.apply(context(), registered);
   const secretOf = (clientId: string): string =>

@@ -1,11 +1,10 @@
 import test from 'ava';
 import { beyondChance, link } from '../harness/linkage.ts';
-import { addCitizens, visitBoth } from '../harness/linkage-visits.ts';
-import { startTown } from '../harness/town.ts';
+import { addCitizens, startLinkageTown, visitBoth } from '../harness/linkage-visits.ts';
 import { scaled } from './scale.ts';
 
 test('two organisations cannot match 500 visitors better than chance; with one mark among all values they can', async (t) => {
-  const town = await startTown();
+  const town = await startLinkageTown();
   t.teardown(town.close);
   const citizens = scaled(500, 60);
   const [ours, theirs] = await visitBoth(town, ['bibliothek', 'fahrkarte'], await addCitizens(town, citizens));
