@@ -160,6 +160,11 @@ export const CLAIM_CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
   },
 };
 
+/** The claims that may stand in `verified_claims`: those that come from what somebody can check. */
+export const VERIFIABLE_CLAIMS: readonly string[] = Object.entries(CLAIM_CATALOGUE)
+  .filter(([, { from }]) => from.length > 0)
+  .map(([claim]) => claim);
+
 /** The claims that a scope asks for (OpenID Connect Core §5.4), as far as the catalogue has them. */
 export const SCOPE_CLAIMS: Readonly<Record<'profile' | 'email' | 'address', readonly string[]>> = {
   profile: ['name', 'family_name', 'given_name', 'preferred_username', 'birthdate', 'locale'],

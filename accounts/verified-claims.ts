@@ -7,6 +7,9 @@ export type Proofs = Readonly<Partial<Record<AttributeName, Proof>>>;
 /** A claim that is given, with the recorded attributes that its value comes from. */
 type Given = { readonly claim: string; readonly from: readonly AttributeName[]; readonly value: unknown };
 
+/** Of the levels that `assurance_level` names (Regulation (EU) No 910/2014, Art. 8). */
+export const TRUST_FRAMEWORK = 'eidas';
+
 const LEVELS: readonly Proof['level'][] = ['low', 'substantial', 'high'];
 
 const weakest = (proofs: readonly Proof[]): Proof =>
@@ -33,7 +36,7 @@ export const verifiedClaims = (proofs: Proofs, given: readonly Given[]): unknown
     groups.set(key, group);
   }
   const verified = Array.from(groups.values(), ({ proof, claims }) => ({
-    verification: { trust_framework: 'eidas', assurance_level: proof.level, time: `${proof.on}T00:00Z` },
+    verification: { trust_framework: TRUST_FRAMEWORK, assurance_level: proof.level, time: `${proof.on}T00:00:00Z` },
     claims,
   }));
   return verified.length > 1 ? verified : verified[0];

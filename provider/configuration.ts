@@ -1,11 +1,12 @@
 import type { AdapterFactory, Client, Configuration, JWKS, KoaContextWithOIDC } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import { ACR, PHISHING_RESISTANT } from '../accounts/assurance.ts';
-import { CLAIM_CATALOGUE, SCOPE_CLAIMS } from '../accounts/claims.ts';
+import { CLAIM_CATALOGUE, SCOPE_CLAIMS, VERIFIABLE_CLAIMS } from '../accounts/claims.ts';
 import { hashSecret, secretMatches } from '../accounts/clients.ts';
 import type { Context } from '../accounts/context.ts';
 import { Secret } from '../accounts/secret.ts';
 import type { Town } from '../accounts/town.ts';
+import { TRUST_FRAMEWORK } from '../accounts/verified-claims.ts';
 import type { Keys } from '../keys/keys.ts';
 import { STAFF_CLIENT_ID, STAFF_REFRESH_TOKEN_SECONDS } from './admin-api/staff-client.ts';
 import { findAccount, isActive, type ReadAccount } from './claims.ts';
@@ -143,6 +144,11 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       service_documentation: `${issuer.origin}/entwickler`,
       ...(parts.mtlsOrigin !== undefined && { mtls_endpoint_aliases: endpointAliases(parts.mtlsOrigin) }),
       subject_types_supported: ['pairwise'],
+      // OpenID Connect for Identity Assurance 1.0 §8. Evidence is not given out, so that none is named; the first member
+      // is of its drafts, and what clients look for.
+      verified_claims_supported: true,
+      trust_frameworks_supported: [TRUST_FRAMEWORK],
+      claims_in_verified_claims_supported: VERIFIABLE_CLAIMS,
     },
 
     clientDefaults: parts.openRegistration ? trialDefaults(issuer) : defaultAlgorithms('ES256'),

@@ -83,21 +83,21 @@ test('verified claims are the given ones that somebody has proofed, together by 
     { claim: 'birthdate', from: ['birthdate'], value: '1980-01-02' },
   ] as const;
   const name = {
-    verification: { trust_framework: 'eidas', assurance_level: 'substantial', time: '2026-03-01T00:00Z' },
+    verification: { trust_framework: 'eidas', assurance_level: 'substantial', time: '2026-03-01T00:00:00Z' },
     claims: { name: 'Erika Mustermann' },
   };
   t.deepEqual(verifiedClaims(proofs, given.slice(0, 1)), name);
   t.deepEqual(verifiedClaims(proofs, given), [
     name,
     {
-      verification: { trust_framework: 'eidas', assurance_level: 'high', time: '2026-05-09T00:00Z' },
+      verification: { trust_framework: 'eidas', assurance_level: 'high', time: '2026-05-09T00:00:00Z' },
       claims: { resident: true },
     },
   ]);
   t.is(verifiedClaims({}, given), undefined);
   const half = { ...proofs, family_name: { level: 'low', on: '2026-01-31' } } as const;
   t.deepEqual(verifiedClaims(half, given.slice(0, 1)), {
-    verification: { trust_framework: 'eidas', assurance_level: 'low', time: '2026-01-31T00:00Z' },
+    verification: { trust_framework: 'eidas', assurance_level: 'low', time: '2026-01-31T00:00:00Z' },
     claims: { name: 'Erika Mustermann' },
   });
 
