@@ -176,7 +176,7 @@ test('nothing is given that is not registered, allowed and asked for, by userinf
     ),
     { numRuns: RUNS, endOnFailure: true, includeErrorInReport: true },
   );
-  t.true(given > 40, `the property is about values that were given: ${given}`);
+  t.true(given > 10, `the property is about values that were given: ${given}`);
   t.log(`${given} claims given, ${verified} of them verified`);
 });
 
