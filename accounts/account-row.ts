@@ -17,6 +17,8 @@ export type AccountRow = {
   readonly attributes: Readonly<Record<string, string>> | null;
   /** Level and day of proof of the attributes that were proofed, by name. */
   readonly proofs: Proofs | null;
+  /** Recovered on paper and not proofed since: nothing proofed before speaks for who is here now. */
+  readonly reduced: boolean;
   /** By reference. */
   readonly consents: Readonly<Record<string, string>> | null;
 };
@@ -40,6 +42,7 @@ const wholeRowSql = (column: string): string => `
     'attributes', (SELECT json_object_agg(t.name, encode(t.sealed, 'base64')) FROM attributes t WHERE t.account_id = a.id),
     'proofs', (SELECT json_object_agg(t.name, json_build_object('level', t.level, 'on', t.recorded_at::date))
       FROM attributes t WHERE t.account_id = a.id AND t.level IS NOT NULL),
+    'reduced', a.reduced_at IS NOT NULL,
     'consents', (SELECT json_object_agg(encode(c.reference, 'base64'), encode(c.sealed, 'base64'))
       FROM consents c WHERE c.account_id = a.id))
   FROM accounts a WHERE a.id = ${column}`;

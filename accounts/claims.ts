@@ -11,6 +11,8 @@ export type Person = {
   readonly attributes: Attributes;
   /** How and when somebody else than the citizen has vouched for an attribute; by name. */
   readonly proofs?: Proofs;
+  /** Recovered on paper since: they say nothing of who is here now. */
+  readonly reduced?: boolean;
   /** How long they are believed. */
   readonly proofDays?: ProofDays | undefined;
   /** Proven; absent for citizens without e-mail. */
@@ -80,9 +82,11 @@ const residenceByCard = ({ attributes: { resident }, proofDays }: Person, now: D
   resident !== undefined && isBelieved('resident', resident.on, now, proofDays) ? resident.lives : undefined;
 
 /** The proofs that are not too old. */
-const believedProofs = ({ proofs = {}, proofDays }: Person, now: Date): Proofs =>
+const believedProofs = ({ proofs = {}, proofDays, reduced }: Person, now: Date): Proofs =>
   Object.fromEntries(
-    Object.entries(proofs).filter(([name, { on }]) => isBelieved(name as AttributeName, on, now, proofDays)),
+    Object.entries(reduced === true ? {} : proofs).filter(([name, { on }]) =>
+      isBelieved(name as AttributeName, on, now, proofDays),
+    ),
   );
 
 /** Enough for a region, too little for a street: several ten thousand people share it. */
@@ -244,6 +248,7 @@ export const releasedFrom = (
       attributes.map(([name, sealed]) => [name, JSON.parse(open(attributeColumn(name), sealed))]),
     ),
     proofs: row.proofs ?? {},
+    reduced: row.reduced,
     proofDays: ctx.proofDays,
     ...(row.email === null ? {} : { email: open('accounts.email', row.email) }),
     language: row.language,

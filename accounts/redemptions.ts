@@ -7,21 +7,29 @@ import * as letterCodes from './letter-codes.ts';
 import type { CitizenLetters } from './recoveries.ts';
 import * as sessions from './sessions.ts';
 import * as staff from './staff.ts';
+import * as totp from './totp.ts';
 import type { Town } from './town.ts';
 
 export type Redeemed =
   | { outcome: 'redeemed'; account: AccountId; backupCodes?: string[] }
   | { outcome: 'over' }
+  /** The code of the app that was to be set up. */
+  | { outcome: 'app-code-wrong' }
   | { outcome: 'passkey-taken' };
 
-/** What a code on paper may be redeemed for. */
-export type PaperCredential = Extract<accounts.NewAccount['credential'], { kind: 'password' | 'passkey' }>;
+type Kind<K> = Extract<accounts.NewAccount['credential'], { kind: K }>;
+/** What a code on paper may be redeemed for; beside a password an app as second factor, proven by a code of it. */
+export type PaperCredential =
+  | Kind<'passkey'>
+  | (Kind<'password'> & { readonly app?: { readonly secret: string; readonly code: string } });
 
 /** Thrown and not returned, so that a code is not spent without effect. */
 class NotRedeemable extends Error {}
+class AppCodeWrong extends Error {}
 
 const refusal = (error: unknown): Redeemed => {
   if (error instanceof NotRedeemable) return { outcome: 'over' };
+  if (error instanceof AppCodeWrong) return { outcome: 'app-code-wrong' };
   const { constraint } = error as { constraint?: unknown };
   if (constraint === 'passkeys_credential_id_key' || constraint === 'accounts_passkey_handle_key')
     return { outcome: 'passkey-taken' };
@@ -76,10 +84,15 @@ export const redeem = (
       .where({ id: account.id })
       .update({
         credential_state: state.credential_state + 1,
-        ...(code.purpose === 'recovery' && { reduced_at: tx.now() }),
+        // Whatever was proofed, was proofed of somebody who held other factors: it takes a new proof, and counts as that one.
+        ...(code.purpose === 'recovery' && { reduced_at: tx.now(), proofing: null, proofed_at: null }),
         ...(credential.kind === 'passkey' && { passkey_handle: credential.handle }),
       });
     const backupCodes = await accounts.insertCredential(tx, account.id, credential);
+    if (credential.kind === 'password' && credential.app !== undefined) {
+      const enrolled = await totp.enrol(tx, account.id, credential.app.secret, credential.app.code, false);
+      if (enrolled.outcome === 'wrong') throw new AppCodeWrong();
+    }
     if (code.purpose === 'recovery')
       await correspondence.tell(tx, account, letters.redeemed({ language: account.language }));
     return { outcome: 'redeemed', account: account.id, ...(backupCodes !== undefined && { backupCodes }) };

@@ -11,6 +11,7 @@ import * as recoveries from '../accounts/recoveries.ts';
 import * as recoveryCases from '../accounts/recovery-cases.ts';
 import * as redemptions from '../accounts/redemptions.ts';
 import { Secret } from '../accounts/secret.ts';
+import * as totp from '../accounts/totp.ts';
 import { parseResponse } from './ceremonies.ts';
 import { citizenLetters } from './citizen-letters.ts';
 import type { PageDeps } from './deps.ts';
@@ -80,6 +81,8 @@ const redeem = async (visit: LetterVisit, credential: redemptions.PaperCredentia
   switch (redeemed.outcome) {
     case 'over':
       return visits.keep(visit, { flash: { faults: [{ field: 'code', code: 'letter-code-over' }] } });
+    case 'app-code-wrong':
+      return faulty(visit, { field: 'app_code', code: 'otp-wrong' });
     case 'passkey-taken':
       return faulty(visit, { code: 'passkey-failed' });
     case 'redeemed': {
@@ -124,13 +127,31 @@ const newPassword = async (visit: LetterVisit, form: Form): Promise<void> => {
   if (fault !== undefined) return faulty(visit, fault);
   const password = form.text('new_password');
   const hash = await passwords.hashNew(citizen(deps), deps.hashing, new Secret(password));
-  return redeem(visit, { kind: 'password', hash });
+  const account = parseAccountId(visit.state.code?.account);
+  const opened = account && (await accounts.load(citizen(deps), account));
+  const { flash: _, ...state } = visit.state;
+  const app = { secret: totp.newSecret(), label: opened?.email ?? opened?.kennung ?? '' };
+  return visits.keep(visit, { ...state, password: hash, app });
+};
+
+/** The app whose code was typed in is the second factor. */
+const newApp = (visit: LetterVisit, form: Form): Promise<void> => {
+  const { password: hash, app } = visit.state;
+  if (hash === undefined || app === undefined) return faulty(visit, { code: 'letter-expired' });
+  return redeem(visit, { kind: 'password', hash, app: { secret: app.secret, code: form.text('app_code') } });
+};
+
+/** The codes on paper are. */
+const withoutApp = (visit: LetterVisit): Promise<void> => {
+  const { password: hash } = visit.state;
+  return hash === undefined ? faulty(visit, { code: 'letter-expired' }) : redeem(visit, { kind: 'password', hash });
 };
 
 const viewOf = (visit: LetterVisit): string | Promise<string> => {
   const { state } = visit;
   if (state.done !== undefined) return views.done(visit);
   if (state.code === undefined) return views.code(visit);
+  if (state.password !== undefined) return views.secondFactor(visit);
   return state.method === 'password' ? views.password(visit) : views.choose(visit);
 };
 
@@ -143,6 +164,9 @@ type Action = {
 const withCode = (state: visits.LetterState): boolean => state.code !== undefined && state.done === undefined;
 const forCitizen = (state: visits.LetterState): boolean => withCode(state) && state.code?.purpose !== 'invitation';
 
+const withPassword = (state: visits.LetterState): boolean => forCitizen(state) && state.password !== undefined;
+const withoutPassword = (state: visits.LetterState): boolean => forCitizen(state) && state.password === undefined;
+
 const ACTIONS: Readonly<Record<string, Action>> = {
   code: { fields: ['code'], due: ({ code, done }) => code === undefined && done === undefined, handle: checkCode },
   'new-passkey': { fields: ['ceremony', 'response'], due: withCode, handle: newPasskey },
@@ -151,7 +175,9 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     due: forCitizen,
     handle: (visit) => visits.keep(visit, { ...visit.state, method: 'password' }),
   },
-  'new-password': { fields: ['new_password', 'repeated_password'], due: forCitizen, handle: newPassword },
+  'new-password': { fields: ['new_password', 'repeated_password'], due: withoutPassword, handle: newPassword },
+  'new-app': { fields: ['app_code'], due: withPassword, handle: newApp },
+  'without-app': { fields: [], due: withPassword, handle: withoutApp },
 };
 
 /** The pages for codes on paper: recovery, activation, invitation; and the page that stops a recovery. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type Koa from 'koa';
 import type { Purpose } from '../accounts/letter-codes.ts';
+import type { HashedPassword } from '../accounts/passwords.ts';
 import type { PageDeps } from './deps.ts';
 import { shellOf } from './http.ts';
 import { textsIn } from './language.ts';
@@ -18,6 +19,10 @@ export type LetterState = {
     readonly staff?: string;
   };
   readonly method?: 'password';
+  /** The password is chosen; a second factor is asked for. */
+  readonly password?: HashedPassword;
+  /** The app that is set up, under what name; the same until it is confirmed. */
+  readonly app?: { readonly secret: string; readonly label: string };
   readonly flash?: Flash;
   readonly done?: { readonly purpose: Purpose; readonly kennung?: string; readonly backupCodes?: readonly string[] };
 };

@@ -2,11 +2,13 @@ import { MIN_PASSWORD_LENGTH } from '../accounts/password-rules.ts';
 import type { Recovery } from '../accounts/recovery-cases.ts';
 import { errorSummary, field, form, submit } from './form.view.ts';
 import { type Fragment, html } from './html.ts';
+import { inLanguage } from './language.ts';
 import { layout, type Shell } from './layout.view.ts';
 import type { LetterVisit } from './letter-visit.ts';
 import { newPasswordFields } from './new-password.view.ts';
 import { ceremonyForm } from './steps/passkey.view.ts';
 import { letterTextsIn } from './texts/letters.ts';
+import { appSecret } from './totp.view.ts';
 
 const page = (visit: LetterVisit, spec: { title: string; body: Fragment; scripts?: readonly string[] }): string =>
   layout(visit.shell, {
@@ -71,6 +73,36 @@ export const password = async (visit: LetterVisit): Promise<string> => {
     title: t.title,
     body: html`<p class="kern-body">${t.lead(MIN_PASSWORD_LENGTH)}</p>
     ${form(visit, 'new-password', html`${await newPasswordFields(visit)}${submit(t.submit)}`)}`,
+  });
+};
+
+/** After the password: an app, or the codes on paper that come with it. */
+export const secondFactor = (visit: LetterVisit): string => {
+  const { app } = visit.state;
+  const t = visit.letters.second;
+  const issuer = `${visit.t.common.product} ${inLanguage(visit.deps.town.name, visit.shell.language)}`;
+  const input = {
+    name: 'app_code',
+    label: visit.t.secondFactor.label,
+    hint: visit.t.secondFactor.hint,
+    inputmode: 'numeric',
+    autocomplete: 'one-time-code',
+    width: 'code',
+    maxlength: 12,
+  } as const;
+  return page(visit, {
+    title: t.title,
+    body: html`<p class="kern-body">${t.lead}</p>
+    <section class="ss-choice ss-choice--best">
+      ${app && appSecret(visit.t, app.secret, issuer, app.label)}
+      <h2 class="kern-heading-small">${visit.t.konto.totp.step2}</h2>
+      ${form(visit, 'new-app', html`${field(visit, input)}${submit(visit.t.konto.totp.submit)}`)}
+    </section>
+    <section class="ss-choice">
+      <h2 class="kern-heading-small">${t.paper}</h2>
+      <p class="kern-body">${t.paperText}</p>
+      ${form(visit, 'without-app', submit(t.paperSubmit, 'secondary'))}
+    </section>`,
   });
 };
 

@@ -1,4 +1,3 @@
-import qrcode from 'qrcode';
 import * as assurance from '../../accounts/assurance.ts';
 import { inTransaction } from '../../accounts/context.ts';
 import * as totp from '../../accounts/totp.ts';
@@ -7,24 +6,12 @@ import { field, submit } from '../form.view.ts';
 import { type Html, html } from '../html.ts';
 import { inLanguage } from '../language.ts';
 import { tellChange } from '../notices.ts';
+import { appSecret } from '../totp.view.ts';
 import { type KontoOutcome, type KontoPage, type Visitor, wrong } from './konto.ts';
 import { kontoForm, kontoPage } from './page.view.ts';
 
 const KIND = 'NewTotp';
 const SECONDS = 600;
-const QUIET_ZONE = 4; // ISO/IEC 18004: modules that stay white around the symbol
-
-/** A QR code as one path; no image and no style, so that the page's policy stays as it is. */
-const qr = (text: string, label: string): Html => {
-  const { data, size } = qrcode.create(text, { errorCorrectionLevel: 'M' }).modules;
-  const path: string[] = [];
-  for (let at = 0; at < data.length; at += 1) {
-    if (data[at]) path.push(`M${(at % size) + QUIET_ZONE} ${Math.floor(at / size) + QUIET_ZONE}h1v1h-1z`);
-  }
-  const side = size + 2 * QUIET_ZONE;
-  return html`<svg class="ss-qr" role="img" aria-label="${label}" viewBox="0 0 ${side} ${side}" width="240" height="240"><rect width="${side}" height="${side}" fill="#fff" /><path fill="#000" d="${path.join('')}" /></svg>`;
-};
-
 /** The secret being set up in this session: the same until it is confirmed, so that a typing error costs no new scan. */
 const pending = async ({ deps, uid }: Visitor): Promise<string> => {
   const found = await deps.fleeting.get<string>(KIND, uid);
@@ -39,10 +26,7 @@ const setUp = async (visitor: Visitor): Promise<Html> => {
   const { account, deps, shell } = visitor;
   const secret = await pending(visitor);
   const issuer = `${visitor.t.common.product} ${inLanguage(deps.town.name, shell.language)}`;
-  const address = totp.addressOf(secret, issuer, account.email ?? account.kennung);
-  return html`<h2 class="kern-heading-small">${t.step1}</h2>
-    ${qr(address, t.qr)}
-    <p class="kern-body">${t.orType}<br><code>${(secret.match(/.{1,4}/g) ?? []).join(' ')}</code></p>
+  return html`${appSecret(visitor.t, secret, issuer, account.email ?? account.kennung)}
     <h2 class="kern-heading-small">${t.step2}</h2>
     ${kontoForm(
       visitor,

@@ -32,6 +32,13 @@ const de = {
       'Der Code stimmt. Richten Sie einen Passkey ein. Er ist der einzige Weg in Ihr Dienstkonto; ein Passwort gibt es hier nicht.',
     username: 'Dienstkonto',
   },
+  second: {
+    title: 'Zweiter Schutz',
+    lead: 'Mit einer App auf dem Handy ist Ihr Konto besser geschützt als mit dem Passwort allein.',
+    paper: 'Kein Handy?',
+    paperText: 'Dann bekommen Sie Notfallcodes zum Ausdrucken. Eine App können Sie später einrichten.',
+    paperSubmit: 'Weiter mit Notfallcodes',
+  },
   done: {
     title: 'Geschafft',
     recovery:
@@ -154,6 +161,13 @@ const en: LetterTexts = {
     invitationLead:
       'The code is right. Create a passkey. It is the only way into your staff account; there is no password.',
     username: 'Staff account',
+  },
+  second: {
+    title: 'A second protection',
+    lead: 'With an app on your phone your account is better protected than by the password alone.',
+    paper: 'No phone?',
+    paperText: 'Then you get backup codes to print. You can set up an app later.',
+    paperSubmit: 'Go on with backup codes',
   },
   done: {
     title: 'Done',

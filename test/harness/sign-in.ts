@@ -132,6 +132,12 @@ export class ServiceVisit {
       : undefined;
   }
 
+  async accessToken(): Promise<string> {
+    const code = this.callback?.get('code') ?? '';
+    const { body } = await redeem(this.stage.town, 'fahrkarte', code, this.proof.verifier);
+    return String(body['access_token']);
+  }
+
   async claims(): Promise<Record<string, unknown>> {
     const code = this.callback?.get('code') ?? '';
     const { body } = await redeem(this.stage.town, 'fahrkarte', code, this.proof.verifier);
