@@ -80,6 +80,16 @@ const TEXTS: Readonly<Record<Cause, Readonly<Record<Language, Words>>>> = {
       'Ask for registered scopes only; openid is always one of them.',
     ],
   },
+  'scope-missing': {
+    de: [
+      'Die Anfrage kam ohne scope openid.',
+      'Fragen Sie scope=openid an, dazu die scopes der Angaben, die der Dienst braucht.',
+    ],
+    en: [
+      'The request came without the scope openid.',
+      'Ask for scope=openid, and the scopes of the claims that the service needs.',
+    ],
+  },
   'response-type': {
     de: ['Dieser response_type ist nicht erlaubt.', 'Es gibt nur response_type=code (mit PKCE).'],
     en: ['This response_type is not permitted.', 'There is response_type=code only (with PKCE).'],

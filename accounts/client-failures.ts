@@ -14,6 +14,7 @@ export const CAUSES = [
   'parameter-missing',
   'parameter',
   'scope',
+  'scope-missing',
   'response-type',
   'response-mode',
   'grant-type',

@@ -194,6 +194,7 @@ const ofRequest = (request: Request): Explained => {
   if (/policy requires PKCE/.test(message)) return { cause: 'pkce-missing', facts: {} };
   if (/code_challenge_method/.test(message))
     return { cause: 'pkce-method', facts: sent(request, 'code_challenge_method') };
+  if (/^openid scope must/.test(message)) return { cause: 'scope-missing', facts: sent(request, 'scope') };
   const missing = /missing required parameters? (.+)/.exec(message)?.[1];
   if (missing !== undefined) return { cause: 'parameter-missing', facts: { missing } };
   if (/^post_logout_redirect_uri/.test(message))
@@ -223,6 +224,7 @@ const ofRequestObject = (request: Request): Explained => {
 
 /** What is wrong, by the code that the service got. */
 const BY_CODE: Readonly<Record<string, (request: Request) => Explained>> = {
+  access_denied: (request) => ({ cause: 'scope-missing', facts: sent(request, 'scope') }),
   invalid_redirect_uri: (request) => ({
     cause: 'redirect-uri',
     facts: addresses(request, 'redirect_uri', request.known.registration.redirectUris),
@@ -261,7 +263,9 @@ export const explain = (
   error: ProtocolError,
   known: Known,
 ): Failure | undefined => {
-  if (NOT_THE_SERVICE.has(error.error)) return undefined;
+  // A request that asks for nothing is granted nothing: the code is the citizen's, the fault the service's.
+  const asksForNothing = /no scope was granted/.test(error.error_detail ?? '');
+  if (NOT_THE_SERVICE.has(error.error) && !asksForNothing) return undefined;
   const request = { ctx, error, known };
   const { cause, facts } = BY_CODE[error.error]?.(request) ?? {
     cause: 'other',

@@ -102,6 +102,7 @@ test.serial('only the browser that asked gets what BundID answers, once', async 
   // Somebody else posts the response: the address after it needs the cookie of who asked.
   const stolen = await place.fromBundId(new Visitor(), fields);
   t.is(stolen.status, 403);
+  t.true(stolen.text.includes('/entwickler/fehler#exchange_of_another_browser'));
   t.is(heading(stolen), 'Dieser Vorgang wurde in einem anderen Browser begonnen');
   // The way in is closed by then; the citizen begins again.
   t.is((await place.fromBundId(visitor, fields)).status, 400);

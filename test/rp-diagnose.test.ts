@@ -102,6 +102,7 @@ test('mistakes in the request of a sign-in are told apart', async (t) => {
   await ask({ resource: 'https://unbekannt.example/api' });
   await ask({ request: 'x.y.z' });
   await ask({ max_age: 'bald' });
+  await ask({ scope: 'profile' });
   await new Visitor().open(
     new URL(`/session/end?client_id=portal&post_logout_redirect_uri=https://x.example/`, town.issuer),
   );
@@ -111,6 +112,7 @@ test('mistakes in the request of a sign-in are told apart', async (t) => {
   t.deepEqual((await seen('portal', 'response-mode')).facts, { sent: 'fragment.xml' });
   t.deepEqual((await seen('portal', 'resource')).facts, { sent: 'https://unbekannt.example/api' });
   t.is((await seen('portal', 'request-object')).code, 'invalid_request_object');
+  t.deepEqual((await seen('portal', 'scope-missing')).facts, { sent: 'profile' });
   t.regex(String((await seen('portal', 'parameter')).facts['message']), /max_age/);
   t.like((await seen('portal', 'logout-uri')).facts, { sent: 'https://x.example/' });
 });

@@ -4,7 +4,6 @@ import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { errors } from 'oidc-provider';
 import { ERROR_CATALOGUE } from '../interactions/entwickler/catalogue.ts';
 import { EXAMPLES, exampleText } from '../interactions/entwickler/examples.ts';
 import { PORTAL_PATHS } from '../interactions/entwickler/portal.view.ts';
@@ -26,41 +25,6 @@ test.before(async () => {
 });
 
 test.after.always(() => town?.close());
-
-/** oidc-provider's errors of features that are off here: CIBA, wallets, attestation, rich requests. */
-const SWITCHED_OFF = new Set([
-  'expired_login_hint_token',
-  'invalid_binding_message',
-  'invalid_authorization_details',
-  'invalid_credential_request',
-  'invalid_nonce',
-  'invalid_proof',
-  'invalid_software_statement',
-  'unknown_credential_configuration',
-  'unknown_credential_identifier',
-  'invalid_user_code',
-  'missing_user_code',
-  'transaction_failed',
-  'unapproved_software_statement',
-  'unknown_user_id',
-  'credential_request_denied',
-  'use_attestation_challenge',
-  'use_fresh_attestation',
-  'invalid_client_attestation',
-]);
-
-test('every error class of oidc-provider has an entry in the catalogue', (t) => {
-  const codes = Object.values(errors).flatMap((One) => {
-    try {
-      const { error } = new (One as new (text: string) => { error?: string })('x');
-      return typeof error === 'string' && /^[a-z_]{3,}$/.test(error) ? [error] : [];
-    } catch {
-      return [];
-    }
-  });
-  t.true(codes.length > 30);
-  for (const code of codes) if (!SWITCHED_OFF.has(code)) t.true(Object.hasOwn(ERROR_CATALOGUE, code), code);
-});
 
 test('every code that our own pages and answers carry has an entry in the catalogue', (t) => {
   const found = new Set<string>();

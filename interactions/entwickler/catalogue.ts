@@ -21,19 +21,53 @@ const OPEN_ANEW: [string, string] = [
   'Open the sign-in at the service anew, in the same browser and with cookies.',
 ];
 
-/**
- * Every code that an error page or a JSON error of the provider can carry. oidc-provider's own codes are those of the
- * standards; a test holds this table against its error classes and against our source.
- */
-export const ERROR_CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
+/** Codes of procedures that are not offered here; they are named so that whoever meets one knows what it belongs to. */
+const NOT_OFFERED: Readonly<Record<string, readonly string[]>> = {
+  'CIBA (OpenID Connect Client-Initiated Backchannel Authentication)': [
+    'expired_login_hint_token',
+    'invalid_binding_message',
+    'invalid_user_code',
+    'missing_user_code',
+    'transaction_failed',
+    'unknown_user_id',
+  ],
+  'OpenID4VCI (Verifiable Credentials)': [
+    'credential_request_denied',
+    'invalid_credential_request',
+    'invalid_nonce',
+    'invalid_proof',
+    'unknown_credential_configuration',
+    'unknown_credential_identifier',
+  ],
+  'OAuth Attestation-Based Client Authentication': [
+    'invalid_client_attestation',
+    'use_attestation_challenge',
+    'use_fresh_attestation',
+  ],
+  'Rich Authorization Requests (RFC 9396)': ['invalid_authorization_details'],
+  'Software Statements (RFC 7591)': ['invalid_software_statement', 'unapproved_software_statement'],
+};
+
+const notOffered = (): [code: string, entry: CatalogueEntry][] =>
+  Object.entries(NOT_OFFERED).flatMap(([what, codes]) =>
+    codes.map((code): [string, CatalogueEntry] => [
+      code,
+      entry(
+        [`Gehört zu ${what}; das bietet dieser Anbieter nicht an.`, 'Benutzen Sie Authorization Code mit PKCE.'],
+        [`Belongs to ${what}, which this provider does not offer.`, 'Use authorization code with PKCE.'],
+      ),
+    ]),
+  );
+
+const OFFERED: Readonly<Record<string, CatalogueEntry>> = {
   access_denied: entry(
     [
-      'Die Person hat abgebrochen oder eine Angabe nicht freigegeben, die der Dienst verlangt.',
-      'Kein Fehler: sagen Sie, dass die Anmeldung nicht stattfand, und bieten Sie sie wieder an.',
+      'Die Person hat abgebrochen oder eine Angabe nicht freigegeben, die der Dienst verlangt; oder die Anfrage kam ohne scope openid.',
+      'Meist kein Fehler: sagen Sie, dass die Anmeldung nicht stattfand, und bieten Sie sie wieder an. Fragen Sie scope=openid an.',
     ],
     [
-      'The citizen cancelled, or refused something that the service demands.',
-      'No fault: say that no sign-in took place, and offer it again.',
+      'The citizen cancelled, or refused something that the service demands; or the request came without the scope openid.',
+      'Mostly no fault: say that no sign-in took place, and offer it again. Ask for scope=openid.',
     ],
   ),
   authorization_pending: entry(
@@ -86,13 +120,6 @@ export const ERROR_CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
   hashing_busy: entry(
     ['Gerade melden sich sehr viele Menschen mit Passwort an.', 'Sekunden später geht es wieder; mit Passkey sofort.'],
     ['Very many people are signing in by password.', 'It works again seconds later; with a passkey at once.'],
-  ),
-  identity: entry(
-    [
-      'Der Nachweis der Identität (Online-Ausweis, BundID) ist nicht gelungen.',
-      'Die Seite nennt den Grund; es wurde nichts geändert.',
-    ],
-    ['The proof of identity (eID, BundID) did not succeed.', 'The page says why; nothing was changed.'],
   ),
   insufficient_scope: entry(
     [
@@ -364,6 +391,15 @@ export const ERROR_CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
     ['Das Formular gehört zu einer anderen oder abgelaufenen Seite.', OPEN_ANEW[0]],
     ['The form belongs to another page, or one that has expired.', OPEN_ANEW[1]],
   ),
+};
+
+/**
+ * Every code that an error page or a JSON error of the provider can carry. oidc-provider's own codes are those of the
+ * standards; a test produces each, and holds the table against its error classes and our source.
+ */
+export const ERROR_CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
+  ...OFFERED,
+  ...Object.fromEntries(notOffered()),
 };
 
 /** The address of a code's entry, on this provider. */
