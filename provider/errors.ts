@@ -49,6 +49,7 @@ export function createErrors({ issuer, town, log, failures, sandbox }: ErrorPart
 
   /** A page for a browser, JSON for a program. */
   const answer = (ctx: Koa.Context, error: PageError): void => {
+    ctx.remove('location');
     if (ctx.accepts('json', 'html') === 'html') {
       sendError(ctx, shell(ctx), error);
       return;
@@ -80,7 +81,6 @@ export function createErrors({ issuer, town, log, failures, sandbox }: ErrorPart
   const refused = (ctx: Koa.Context, error: ProtocolFault): void => {
     failures.note(ctx as KoaContextWithOIDC, ctx.path, error);
     const { error: code, error_description: detail, statusCode: status } = error;
-    ctx.remove('location');
     answer(ctx, { kind: code === 'login_required' ? 'expired' : kindOf(code, status, error), status, code, detail });
   };
 
@@ -88,6 +88,8 @@ export function createErrors({ issuer, town, log, failures, sandbox }: ErrorPart
     /** oidc-provider's `renderError`: an error that cannot go back to the service by redirect. */
     render(ctx: KoaContextWithOIDC, out: ErrorOut, error: unknown): void {
       const { status } = ctx;
+      // A redirect may have been prepared before the store refused what it was to bring.
+      ctx.remove('location');
       if (error instanceof ServiceUnavailable) {
         unavailable(ctx);
         return;

@@ -26,8 +26,8 @@ export type Production = {
   readonly output: () => string;
   readonly secretOf: (clientId: string) => string;
   signal(name: NodeJS.Signals): void;
-  /** Waits until the text is written. */
-  wrote(text: string): Promise<void>;
+  /** Waits until the text is written, so many times. */
+  wrote(text: string, times?: number): Promise<void>;
   /** The exit code. */
   ended: Promise<number | null>;
   stop(): Promise<void>;
@@ -76,9 +76,9 @@ export const startProduction = async (
     });
   }
   const ended = once(child, 'exit').then(([code]) => code as number | null);
-  const wrote = async (wanted: string): Promise<void> => {
+  const wrote = async (wanted: string, times = 1): Promise<void> => {
     const deadline = Date.now() + 60_000;
-    while (!output.includes(wanted)) {
+    while (output.split(wanted).length <= times) {
       if (child.exitCode !== null || Date.now() > deadline) throw new Error(`“${wanted}” was not written:\n${output}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

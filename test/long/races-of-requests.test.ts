@@ -1,0 +1,185 @@
+/** Assertions, pushed requests, device codes and codes from mails: each good once, whoever asks how often at once. */
+import { randomUUID } from 'node:crypto';
+import test, { type ExecutionContext } from 'ava';
+import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { parseEmail } from '../../accounts/email.ts';
+import * as emailCodes from '../../accounts/email-codes.ts';
+import type { Registration } from '../../accounts/town.ts';
+import { PORTAL_CALLBACK } from '../bench/scenarios.ts';
+import { Jar, type Reply } from '../bench/wire.ts';
+import { openDomain } from '../harness/domain.ts';
+import { MACHINE } from '../harness/machine.ts';
+import { form, oneWinner, onTrack, RIVALS, type Track } from '../harness/races.ts';
+import { hasRedis, startRedis } from '../harness/redis.ts';
+import { pkce } from '../harness/relying-party.ts';
+import { scaled } from './scale.ts';
+
+const TIMES = scaled(500, 10);
+const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
+const ASSERTION = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+const DEVICE: Registration = {
+  ...MACHINE,
+  organisation: 'stadt-guetersloh',
+  clientId: 'anzeigetafel',
+  kind: 'device',
+  authMethod: 'none',
+  refreshTokens: true,
+};
+
+type Pair = Awaited<ReturnType<typeof generateKeyPair>>;
+
+const assertions = async (t: ExecutionContext, { target, wires, wire }: Track, { privateKey }: Pair): Promise<void> => {
+  const newAssertion = async (): Promise<string> => {
+    const assertion = await new SignJWT({ jti: randomUUID() })
+      .setProtectedHeader({ alg: 'ES256' })
+      .setIssuer('unterzeichner')
+      .setSubject('unterzeichner')
+      .setAudience(target.origin)
+      .setIssuedAt()
+      .setExpirationTime('1m')
+      .sign(privateKey);
+    return form({
+      grant_type: 'client_credentials',
+      client_id: 'unterzeichner',
+      client_assertion_type: ASSERTION,
+      client_assertion: assertion,
+    });
+  };
+  // An empty Redis takes nothing that was issued before it began.
+  const deadline = Date.now() + 20_000;
+  const isTaken = async (): Promise<boolean> =>
+    (await wire.send('/token', { method: 'POST', body: await newAssertion() })).status === 200;
+  while (!(await isTaken()) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
+  for (let count = 0; count < TIMES; count += 1) {
+    const body = await newAssertion();
+    oneWinner(t, await Promise.all(wires.map((one) => one.send('/token', { method: 'POST', body }))), 'assertion');
+  }
+};
+
+const codeIn = ({ status, headers }: Reply): boolean =>
+  status === 303 && /[?&]code=/.test(headers.get('location')?.[0] ?? '');
+
+const pushedRequests = async (t: ExecutionContext, { node, wires, wire, citizens }: Track): Promise<void> => {
+  const authorization = `Basic ${Buffer.from(`portal:${node.secretOf('portal')}`).toString('base64')}`;
+  for (let count = 0; count < TIMES; count += 1) {
+    const { challenge } = pkce();
+    const body = form({
+      client_id: 'portal',
+      response_type: 'code',
+      redirect_uri: PORTAL_CALLBACK,
+      scope: 'openid',
+      code_challenge: challenge,
+      code_challenge_method: 'S256',
+    });
+    const pushed = await wire.send('/request', { method: 'POST', headers: { authorization }, body });
+    if (pushed.status !== 201) throw new Error(`${pushed.status} ${pushed.body}`);
+    const { request_uri: uri } = JSON.parse(pushed.body) as { request_uri: string };
+    const cookie = citizens[count % citizens.length]?.cookie ?? '';
+    const path = `/auth?${form({ client_id: 'portal', request_uri: uri })}`;
+    const replies = await Promise.all(wires.map((one) => one.send(path, { headers: { cookie } })));
+    // A refusal goes back to the service if its address is known already.
+    const refused = replies.filter((reply) => /[?&]error=/.test(reply.headers.get('location')?.[0] ?? ''));
+    oneWinner(
+      t,
+      replies.filter((reply) => !refused.includes(reply)),
+      'pushed request',
+      codeIn,
+    );
+  }
+};
+
+/** A citizen who is signed in connects a device by the forms. */
+const connect = async ({ target, wire }: Track, jar: Jar, userCode: string, turn: number): Promise<void> => {
+  const address = `10.1.${turn >> 8}.${turn % 256}`;
+  const send = async (path: string, body?: string): Promise<Reply> => {
+    const headers = { cookie: jar.header(), origin: target.origin, accept: 'text/html', 'x-forwarded-for': address };
+    const reply = await wire.send(path, { headers, ...(body !== undefined && { method: 'POST', body }) });
+    jar.keep(reply);
+    const location = reply.headers.get('location')?.[0];
+    if (location === undefined) return reply;
+    const { pathname, search } = new URL(location, target.origin);
+    return send(pathname + search);
+  };
+  const secret = (page: Reply): string => /name="xsrf" value="([^"]+)"/.exec(page.body)?.[1] ?? '';
+  const page = await send('/device');
+  const asked = await send('/device', form({ xsrf: secret(page), user_code: userCode }));
+  const done = await send('/device', form({ xsrf: secret(asked), user_code: userCode, confirm: 'yes' }));
+  if (!done.body.includes('Das Gerät ist verbunden'))
+    throw new Error(`${done.status} ${done.body.replaceAll(/<[^>]*>|\s+/g, ' ')}`);
+};
+
+const deviceCodes = async (t: ExecutionContext, track: Track): Promise<void> => {
+  const { wire, wires, citizens } = track;
+  const jars = citizens.map(({ cookie }) => {
+    const jar = new Jar();
+    jar.keep({ status: 200, headers: new Map([['set-cookie', cookie.split('; ')]]), body: '' });
+    return jar;
+  });
+  for (let count = 0; count < TIMES; count += 1) {
+    const begun = await wire.send('/device/auth', {
+      method: 'POST',
+      body: form({ client_id: 'anzeigetafel', scope: 'openid' }),
+    });
+    const device = JSON.parse(begun.body) as { device_code: string; user_code: string };
+    await connect(track, jars[count % jars.length] ?? new Jar(), device.user_code, count);
+    const body = form({ grant_type: DEVICE_GRANT, client_id: 'anzeigetafel', device_code: device.device_code });
+    oneWinner(t, await Promise.all(wires.map((one) => one.send('/token', { method: 'POST', body }))), 'device code');
+  }
+};
+
+const race = async (t: ExecutionContext, redisUrl: string | undefined): Promise<void> => {
+  const pair = await generateKeyPair('ES256', { extractable: true });
+  const jwk: JWK = { ...(await exportJWK(pair.publicKey)), alg: 'ES256', use: 'sig', kid: 'eins' };
+  const signer: Registration = {
+    ...MACHINE,
+    organisation: 'stadt-guetersloh',
+    clientId: 'unterzeichner',
+    authMethod: 'private_key_jwt',
+    jwks: { keys: [jwk] },
+  };
+  await onTrack(redisUrl, [signer, DEVICE], async (track) => {
+    await assertions(t, track, pair);
+    await pushedRequests(t, track);
+    await deviceCodes(t, track);
+    t.pass();
+    t.log(`assertions, pushed requests, device codes: ${TIMES} × ${RIVALS} each, one winner each`);
+    t.false(track.node.output().includes('request failed'), track.node.output().slice(-2000));
+  });
+};
+
+test.serial('assertions, pushed requests and device codes have one winner each', (t) => race(t, undefined));
+
+if (hasRedis()) {
+  test.serial('so they have with Redis beside Postgres', async (t) => {
+    const redis = await startRedis();
+    try {
+      await race(t, redis.url);
+    } finally {
+      await redis.end();
+    }
+  });
+}
+
+test.serial('a code from a mail proves the address once, on whatever connection', async (t) => {
+  const { ctx, database } = await openDomain({ max: RIVALS });
+  try {
+    for (let count = 0; count < TIMES; count += 1) {
+      const email = parseEmail(`adresse${count}@buerger.example`);
+      if (email === undefined) throw new Error('not an address');
+      let code = '';
+      const texts = {
+        code: (made: string) => {
+          code = made;
+          return { subject: 'Code', text: made };
+        },
+        known: () => ({ subject: '', text: '' }),
+      };
+      await emailCodes.send(ctx, `besuch ${count}`, email, texts);
+      const tries = Array.from({ length: RIVALS }, () => emailCodes.check(ctx, `besuch ${count}`, code));
+      const outcomes = (await Promise.all(tries)).map(({ outcome }) => outcome);
+      t.deepEqual(outcomes.toSorted(), [...Array<string>(RIVALS - 1).fill('expired'), 'proven']);
+    }
+  } finally {
+    await database.drop();
+  }
+});
