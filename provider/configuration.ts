@@ -20,7 +20,13 @@ import { outboundFetch } from './outbound.ts';
 import { createPolicy } from './policy.ts';
 import type { Registrations } from './registrations.ts';
 import { resourceIndicators, subjectForApi } from './resources.ts';
-import { assertClientAssertion, CLOCK_TOLERANCE_SECONDS, fapi, PROFILE_ALGORITHMS } from './security-profile.ts';
+import {
+  assertClientAssertion,
+  assertRequestObject,
+  CLOCK_TOLERANCE_SECONDS,
+  fapi,
+  PROFILE_ALGORITHMS,
+} from './security-profile.ts';
 import { SESSION_IDLE_SECONDS, SESSION_MAX_SECONDS, SHARED_IDLE_SECONDS } from './session-limits.ts';
 import { stepUpClaims } from './step-up.ts';
 
@@ -260,7 +266,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
         },
       },
       jwtIntrospection: { enabled: true },
-      requestObjects: { enabled: true },
+      requestObjects: { enabled: true, assertJwtClaimsAndHeader: assertRequestObject(registrations) },
       jwtResponseModes: { enabled: true },
       mTLS: mutualTls(parts.mtlsOrigin, () => context().now()),
       fapi: fapi(registrations),

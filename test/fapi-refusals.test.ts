@@ -1,7 +1,7 @@
 /**
- * What FAPI 2.0 forbids, each case named after the sentence of the specification that it breaks:
- * Sections are cited as remembered and not yet held against the published text; the sentences are paraphrased.
- * SP = FAPI 2.0 Security Profile (final), MS = FAPI 2.0 Message Signing, and the RFCs that they build on.
+ * What FAPI 2.0 forbids, each case named after the sentence of the specification that it breaks, shortened where it is
+ * long: SP = FAPI 2.0 Security Profile (final of 22 February 2025), MS = FAPI 2.0 Message Signing, whose clauses were
+ * read for this, and the RFCs that they build on. `§5.3.2.1-8` is the eighth item of the list in that clause.
  */
 import { randomUUID } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
@@ -71,63 +71,66 @@ const plain = async (name: FapiName, changes: Record<string, string> = {}): Prom
 const refusals: Refusal[] = [
   // Client authentication
   {
-    sentence: 'SP §5.3.2.2-3: shall reject pushed authorization requests without client authentication',
+    sentence: 'SP §5.3.2.2-4: shall reject pushed authorization requests without client authentication',
     status: 401,
     error: 'invalid_client',
     act: push('jwtdpop', { anonymous: true }),
   },
   {
     sentence:
-      'SP §5.3.2.1-6: shall only accept its issuer identifier value as a string in the aud claim (token endpoint)',
+      'SP §5.3.2.1-8: shall only accept its issuer identifier value as a string in the aud claim (token endpoint)',
     status: 401,
     error: 'invalid_client',
     act: () => push('jwtdpop', { assertion: { aud: `${place.town.issuer}/token` } })(),
   },
   {
-    sentence: 'SP §5.3.2.1-6: shall only accept its issuer identifier value as a string in the aud claim (array)',
+    sentence: 'SP §5.3.2.1-8: shall only accept its issuer identifier value as a string in the aud claim (array)',
     status: 401,
     error: 'invalid_client',
     act: () => push('jwtdpop', { assertion: { aud: [place.town.issuer] } })(),
   },
   {
     sentence:
-      'SP §5.3.2.1-6: shall only accept its issuer identifier value as a string in the aud claim (another server)',
+      'SP §5.3.2.1-8: shall only accept its issuer identifier value as a string in the aud claim (another server)',
     status: 401,
     error: 'invalid_client',
     act: push('jwtdpop', { assertion: { aud: 'https://anderswo.example' } }),
   },
   {
-    sentence: 'SP §5.3.2.1-13: shall reject JWTs with an iat timestamp greater than 60 seconds in the future',
+    sentence:
+      'SP §5.3.2.1-13: shall reject JWTs with an iat or nbf timestamp greater than 60 seconds in the future (iat)',
     status: 401,
     error: 'invalid_client',
     act: () => push('jwtdpop', { assertion: { iat: seconds() + 75, exp: seconds() + 130 } })(),
   },
   {
-    sentence: 'SP §5.3.2.1-13: shall reject JWTs with an nbf timestamp greater than 60 seconds in the future',
+    sentence:
+      'SP §5.3.2.1-13: shall reject JWTs with an iat or nbf timestamp greater than 60 seconds in the future (nbf)',
     status: 401,
     error: 'invalid_client',
     act: () => push('jwtdpop', { assertion: { nbf: seconds() + 75, exp: seconds() + 130 } })(),
   },
   {
-    sentence: 'RFC 7523 §3-4: the JWT must contain an exp claim that limits the time window',
+    sentence: 'RFC 7523 §3-4: the JWT MUST contain an exp claim that limits the time window (none)',
     status: 401,
     error: 'invalid_client',
     act: push('jwtdpop', { assertion: { exp: undefined } }),
   },
   {
-    sentence: 'RFC 7523 §3-4: the authorization server must reject any JWT with an expiration time that has passed',
+    sentence: 'RFC 7523 §3-4: the authorization server MUST reject any JWT with an expiration time that has passed',
     status: 401,
     error: 'invalid_client',
     act: () => push('jwtdpop', { assertion: { iat: seconds() - 120, exp: seconds() - 60 } })(),
   },
   {
-    sentence: 'RFC 7523 §3-1: for client authentication the iss must be the client_id',
+    sentence:
+      'RFC 7523 §3-1: the JWT MUST contain an iss claim that identifies the entity that issued it (another client)',
     status: 401,
     error: 'invalid_client',
     act: push('jwtdpop', { assertion: { iss: 'jwtmtls' } }),
   },
   {
-    sentence: 'RFC 7523 §3-2: for client authentication the sub must be the client_id',
+    sentence: 'RFC 7523 §3-2B: for client authentication, the subject MUST be the client_id',
     status: 400,
     error: 'invalid_request',
     act: push('jwtdpop', { assertion: { sub: 'jwtmtls' } }),
@@ -149,43 +152,67 @@ const refusals: Refusal[] = [
     },
   },
   {
-    sentence: 'RFC 7523 §3-9: the JWT must be digitally signed by the issuer (another key)',
+    sentence: 'RFC 7523 §3-2: the JWT MUST contain a sub claim (none)',
+    status: 401,
+    error: 'invalid_client',
+    act: push('jwtdpop', { assertion: { sub: undefined } }),
+  },
+  {
+    sentence:
+      'SP §5.3.2.1-8: shall only accept its issuer identifier value as a string in the aud claim (PAR endpoint)',
+    status: 401,
+    error: 'invalid_client',
+    act: () => push('jwtdpop', { assertion: { aud: `${place.town.issuer}/request` } })(),
+  },
+  {
+    sentence: 'SP §5.4.1-1.3: shall not use or accept the none algorithm (client assertion)',
+    status: 401,
+    error: 'invalid_client',
+    act: () => push('jwtdpop', { fields: {}, unsignedAssertion: true })(),
+  },
+  {
+    sentence:
+      'RFC 7523 §3-9: the JWT MUST be digitally signed by the issuer; an invalid signature is rejected (another key)',
     status: 401,
     error: 'invalid_client',
     act: async () => push('jwtdpop', { assertionKey: { key: (await newKeyPair()).privateKey, alg: 'ES256' } })(),
   },
   {
-    sentence: 'SP §5.4.1-1: shall use PS256, ES256, or EdDSA (RS256)',
+    sentence: 'SP §5.4.1-1.2: shall use PS256, ES256, or EdDSA algorithms (client assertion by RS256)',
     status: 401,
     error: 'invalid_client',
     act: async () => push('jwtdpop', { assertionKey: { key: (await newKeyPair('RS256')).privateKey, alg: 'RS256' } })(),
   },
   {
-    sentence: 'RFC 8705 §2: the certificate must be presented (tls_client_auth without one)',
+    sentence:
+      'RFC 8705 §2: the connection MUST have been established with mutual-TLS X.509 certificate authentication (none)',
     status: 401,
     error: 'invalid_client',
     act: push('tlstls', { noCertificate: true }),
   },
   {
-    sentence: 'RFC 8705 §2.1: the chain must be validated, and the subject must be the registered one (another name)',
+    sentence:
+      'RFC 8705 §2.1: a validated certificate chain, and the expected subject of the certificate (another subject)',
     status: 401,
     error: 'invalid_client',
     act: async () => push('tlstls', { certificate: await place.authority.issue('boese.bank.example') })(),
   },
   {
-    sentence: 'RFC 8705 §2.1: the chain must be validated, and the subject must be the registered one (nobody vouches)',
+    sentence:
+      'RFC 8705 §2.1: a validated certificate chain, and the expected subject of the certificate (nobody vouches)',
     status: 401,
     error: 'invalid_client',
     act: async () => push('tlstls', { certificate: await selfSigned('tlstls.bank.example') })(),
   },
   {
-    sentence: 'RFC 8705 §2.2: a self-signed certificate must be one of those registered',
+    sentence:
+      'RFC 8705 §2.2: the certificate matches one of those registered for that client (another self-signed one)',
     status: 401,
     error: 'invalid_client',
     act: async () => push('selftls', { certificate: await selfSigned('selftls') })(),
   },
   {
-    sentence: 'RFC 8705 §6.5: certificate headers from others than the proxy must not be believed',
+    sentence: 'RFC 8705 §6.5: TLS termination: headers with a certificate count only from the proxy',
     status: 401,
     error: 'invalid_client',
     async act() {
@@ -198,7 +225,7 @@ const refusals: Refusal[] = [
     },
   },
   {
-    sentence: 'SP §5.3.2.1-5: shall authenticate clients by mTLS or private_key_jwt (secret in the form)',
+    sentence: 'SP §5.3.2.1-6: shall authenticate clients using MTLS or private_key_jwt (a secret)',
     status: 401,
     error: 'invalid_client',
     act: push('jwtdpop', {
@@ -208,7 +235,7 @@ const refusals: Refusal[] = [
   },
   // Authorization requests
   {
-    sentence: 'SP §5.3.2.2-2: shall reject authorization requests sent without PAR',
+    sentence: 'SP §5.3.2.2-3: shall reject authorization requests sent without RFC 9126',
     error: 'invalid_request',
     act: () => plain('jwtdpop'),
   },
@@ -219,13 +246,13 @@ const refusals: Refusal[] = [
     act: push('jwtdpop', { fields: { response_type: 'code id_token' } }),
   },
   {
-    sentence: 'SP §5.3.2.2-5: shall require PKCE with S256 (no challenge)',
+    sentence: 'SP §5.3.2.2-5: shall require PKCE with S256 as the code challenge method (no challenge)',
     status: 400,
     error: 'invalid_request',
     act: push('jwtdpop', { fields: { code_challenge: undefined, code_challenge_method: undefined } }),
   },
   {
-    sentence: 'SP §5.3.2.2-5: shall require PKCE with S256 (plain)',
+    sentence: 'SP §5.3.2.2-5: shall require PKCE with S256 as the code challenge method (plain)',
     status: 400,
     error: 'invalid_request',
     act: push('jwtdpop', { fields: { code_challenge_method: 'plain' } }),
@@ -237,19 +264,20 @@ const refusals: Refusal[] = [
     act: push('jwtdpop', { fields: { redirect_uri: undefined } }),
   },
   {
-    sentence: 'SP §5.3.2.2-6: a redirect_uri that is not registered is refused when it is pushed',
+    sentence:
+      'RFC 9126 §2.3: the redirect_uri of a pushed request is validated as at the authorization endpoint (unregistered)',
     status: 400,
     error: 'invalid_request',
     act: push('jwtdpop', { fields: { redirect_uri: 'https://boese.example/callback' } }),
   },
   {
-    sentence: 'RFC 9126 §2.1: the request_uri parameter must not be provided in a pushed request',
+    sentence: 'RFC 9126 §2.1: the request_uri authorization request parameter MUST NOT be provided',
     status: 400,
     error: 'request_uri_not_supported',
     act: push('jwtdpop', { fields: { request_uri: 'urn:ietf:params:oauth:request_uri:x' } }),
   },
   {
-    sentence: 'RFC 9126 §4: the request_uri is bound to the client that pushed it',
+    sentence: 'RFC 9126 §2.2: the request_uri MUST be bound to the client that posted the authorization request',
     error: '400',
     async act() {
       const pushed = await place.clients.jwtdpop.push(pkce());
@@ -259,7 +287,7 @@ const refusals: Refusal[] = [
     },
   },
   {
-    sentence: 'RFC 9126 §7.3: request_uri values should be treated as one-time use values',
+    sentence: 'RFC 9126 §4: authorization servers SHOULD treat request_uri values as one-time use',
     error: 'invalid_request_uri',
     async act() {
       const pushed = await place.clients.jwtdpop.push(pkce());
@@ -271,9 +299,25 @@ const refusals: Refusal[] = [
       return new URLSearchParams({ error: code ?? returned(again).get('error') ?? String(again.status) });
     },
   },
+  {
+    sentence: 'SP §5.3.2.2-1: shall require the value of response_type to be code (token)',
+    status: 400,
+    error: 'unsupported_response_type',
+    act: push('jwtdpop', { fields: { response_type: 'token' } }),
+  },
+  {
+    sentence: 'RFC 9449 §10: dpop_jkt that is not the key of the proof is refused where it is pushed',
+    status: 400,
+    error: 'invalid_request',
+    async act() {
+      const client = place.clients.jwtdpop;
+      const rawProof = await client.proofFor('/request', await newKeyPair());
+      return client.push(pkce(), { fields: { dpop_jkt: await client.thumbprint() }, rawProof });
+    },
+  },
   // Codes
   {
-    sentence: 'RFC 7636 §4.6: a code_verifier that does not match is refused',
+    sentence: 'RFC 7636 §4.6: if the values are not equal, an error response indicating invalid_grant',
     status: 400,
     error: 'invalid_grant',
     act: redeem('jwtdpop', undefined, () => pkce().verifier),
@@ -289,7 +333,7 @@ const refusals: Refusal[] = [
     },
   },
   {
-    sentence: 'SP §5.3.2.1-10: shall issue authorization codes with a maximum lifetime of 60 seconds',
+    sentence: 'SP §5.3.2.1-11: shall issue authorization codes with a maximum lifetime of 60 seconds',
     status: 400,
     error: 'invalid_grant',
     async act() {
@@ -299,7 +343,7 @@ const refusals: Refusal[] = [
     },
   },
   {
-    sentence: 'RFC 6749 §4.1.3: the code must have been issued to the authenticated client',
+    sentence: 'RFC 6749 §4.1.3: ensure that the authorization code was issued to the authenticated confidential client',
     status: 400,
     error: 'invalid_grant',
     async act() {
@@ -309,7 +353,7 @@ const refusals: Refusal[] = [
     },
   },
   {
-    sentence: 'RFC 6749 §4.1.3: the redirect_uri must be the one of the authorization request',
+    sentence: 'RFC 6749 §4.1.3: if a redirect_uri was in the request, ensure that their values are identical',
     status: 400,
     error: 'invalid_grant',
     act: redeem('jwtdpop', () => ({ fields: { redirect_uri: 'https://jwtdpop.bank.example/woanders' } })),
@@ -325,6 +369,31 @@ const refusals: Refusal[] = [
         password: CREDENTIALS.password,
       }),
   },
+  {
+    sentence: 'RFC 7636 §4.6: the server verifies code_verifier (none)',
+    status: 400,
+    error: 'invalid_grant',
+    async act() {
+      const issued = await code('jwtdpop');
+      return place.clients.jwtdpop.redeem(issued.code, '', { fields: { code_verifier: undefined } });
+    },
+  },
+  {
+    sentence: 'RFC 6749 §2.3.1: the client is authenticated at the token endpoint (no assertion)',
+    status: 401,
+    error: 'invalid_client',
+    act: redeem('jwtdpop', () => ({ anonymous: true })),
+  },
+  {
+    sentence: 'RFC 6749 §5.2: invalid_client, client authentication failed (in the name of another client)',
+    status: 401,
+    error: 'invalid_client',
+    async act() {
+      const issued = await code('jwtdpop');
+      const assertionKey = { key: place.clients.jwtdpop.keys.privateKey, alg: 'ES256' };
+      return place.clients.jwtmtls.redeem(issued.code, issued.verifier, { assertionKey });
+    },
+  },
   // Sender-constrained tokens
   {
     sentence: 'SP §5.3.2.1-4: shall only issue sender-constrained access tokens (no DPoP proof)',
@@ -339,13 +408,13 @@ const refusals: Refusal[] = [
     act: redeem('jwtmtls', () => ({ noCertificate: true })),
   },
   {
-    sentence: 'RFC 9449 §4.3-2: the proof’s typ is dpop+jwt',
+    sentence: 'RFC 9449 §4.3-4: the typ JOSE Header Parameter has the value dpop+jwt',
     status: 400,
     error: 'invalid_dpop_proof',
     act: redeem('jwtdpop', () => ({ proofHeader: { typ: 'jwt' } })),
   },
   {
-    sentence: 'RFC 9449 §4.3-7: the key in the proof does not contain a private key',
+    sentence: 'RFC 9449 §4.3-7: the jwk JOSE Header Parameter does not contain a private key',
     status: 400,
     error: 'invalid_dpop_proof',
     act: redeem('jwtdpop', async () => ({
@@ -353,31 +422,32 @@ const refusals: Refusal[] = [
     })),
   },
   {
-    sentence: 'RFC 9449 §4.3-8: the proof’s htm matches the method of the request',
+    sentence: 'RFC 9449 §4.3-8: the htm claim matches the HTTP method of the current request',
     status: 400,
     error: 'invalid_dpop_proof',
     act: redeem('jwtdpop', () => ({ proof: { htm: 'GET' } })),
   },
   {
-    sentence: 'RFC 9449 §4.3-9: the proof’s htu matches the address of the request',
+    sentence: 'RFC 9449 §4.3-9: the htu claim matches the HTTP URI value of the request',
     status: 400,
     error: 'invalid_dpop_proof',
     act: redeem('jwtdpop', () => ({ proof: { htu: 'https://anderswo.example/token' } })),
   },
   {
-    sentence: 'RFC 9449 §4.3-11: the proof was made lately (ten minutes ago)',
+    sentence: 'RFC 9449 §4.3-11: the creation time of the JWT is within an acceptable window (ten minutes ago)',
     status: 400,
     error: 'invalid_dpop_proof',
     act: redeem('jwtdpop', () => ({ proof: { iat: seconds() - 600 } })),
   },
   {
-    sentence: 'SP §5.3.2.1-13: shall reject JWTs with an iat greater than 60 seconds in the future (DPoP proof)',
+    sentence:
+      'SP §5.3.2.1-13: shall reject JWTs with an iat or nbf timestamp greater than 60 seconds in the future (DPoP proof)',
     status: 400,
     error: 'invalid_dpop_proof',
     act: redeem('jwtdpop', () => ({ proof: { iat: seconds() + 75 } })),
   },
   {
-    sentence: 'RFC 9449 §11.1: a proof is accepted once only',
+    sentence: 'RFC 9449 §11.1: the jti value of a proof is used once only within its time window',
     status: 400,
     error: 'invalid_grant',
     async act() {
@@ -395,7 +465,7 @@ const refusals: Refusal[] = [
   },
   {
     sentence:
-      'RFC 9449 §10: shall support Authorization Code Binding to a DPoP Key (another key at the token endpoint)',
+      'SP §5.3.2.1-12: shall support Authorization Code Binding to DPoP Key, RFC 9449 §10.1 (another key at the token endpoint)',
     status: 400,
     error: 'invalid_grant',
     async act() {
@@ -406,7 +476,7 @@ const refusals: Refusal[] = [
     },
   },
   {
-    sentence: 'SP §5.3.3-5: resource servers shall verify the sender constraint (token of DPoP as bearer token)',
+    sentence: 'SP §5.3.4-5: shall support and verify sender-constrained access tokens (token of DPoP as bearer token)',
     status: 401,
     error: 'invalid_token',
     act: async () =>
@@ -416,76 +486,113 @@ const refusals: Refusal[] = [
       }),
   },
   {
-    sentence: 'SP §5.3.3-5: resource servers shall verify the sender constraint (another DPoP key)',
+    sentence: 'SP §5.3.4-5: shall support and verify sender-constrained access tokens (another DPoP key)',
     status: 401,
     error: 'invalid_token',
     act: async () => place.clients.jwtdpop.userinfo(await accessToken('jwtdpop'), { proofKey: await newKeyPair() }),
   },
   {
-    sentence: 'SP §5.3.3-5: resource servers shall verify the sender constraint (proof without the token’s hash)',
+    sentence: 'SP §5.3.4-5: shall support and verify sender-constrained access tokens (proof without the token’s hash)',
     status: 401,
     error: 'invalid_dpop_proof',
     act: async () => place.clients.jwtdpop.userinfo(await accessToken('jwtdpop'), { proof: { ath: undefined } }),
   },
   {
-    sentence: 'SP §5.3.3-5: resource servers shall verify the sender constraint (another certificate)',
+    sentence: 'SP §5.3.4-5: shall support and verify sender-constrained access tokens (another certificate)',
     status: 401,
     error: 'invalid_token',
     act: async () =>
       place.clients.jwtmtls.userinfo(await accessToken('jwtmtls'), { certificate: await selfSigned('x') }),
   },
   {
-    sentence: 'SP §5.3.3-5: resource servers shall verify the sender constraint (no certificate)',
+    sentence: 'SP §5.3.4-5: shall support and verify sender-constrained access tokens (no certificate)',
     status: 401,
     error: 'invalid_token',
     act: async () => place.clients.jwtmtls.userinfo(await accessToken('jwtmtls'), { noCertificate: true }),
   },
   // Message signing
   {
-    sentence: 'MS §5.3.1: shall require signed request objects (parameters in the open)',
+    sentence: 'MS §5.3.1-1: shall support, require use of, and verify signed request objects (parameters in the open)',
     status: 400,
     error: 'invalid_request',
     act: push('signing', { unsignedRequest: true }),
   },
   {
-    sentence: 'MS §5.3.1-3: shall require the aud claim in the request object to be the issuer',
+    sentence:
+      'MS §5.3.1-2: shall require the aud claim to be, or to be an array containing, the issuer identifier URL (another)',
     status: 400,
     error: 'invalid_request_object',
     act: push('signing', { request: { aud: 'https://anderswo.example' } }),
   },
   {
-    sentence:
-      'MS §5.3.1-4: shall require the request object to contain an nbf claim that is no longer than 60 minutes ago',
+    sentence: 'MS §5.3.1-3: shall require an nbf claim that is no longer than 60 minutes in the past (older)',
     status: 400,
     error: 'invalid_request_object',
     act: () => push('signing', { request: { nbf: seconds() - 4000, exp: seconds() + 60 } })(),
   },
   {
-    sentence: 'MS §5.3.1-4: shall require the request object to contain an nbf claim (none)',
+    sentence: 'MS §5.3.1-3: shall require an nbf claim that is no longer than 60 minutes in the past (none)',
     status: 400,
     error: 'invalid_request_object',
     act: push('signing', { request: { nbf: undefined } }),
   },
   {
-    sentence: 'MS §5.3.1-5: shall require the request object to contain an exp claim (none)',
+    sentence: 'MS §5.3.1-4: shall require an exp claim with a lifetime of no longer than 60 minutes after nbf (none)',
     status: 400,
     error: 'invalid_request_object',
     act: push('signing', { request: { exp: undefined } }),
   },
   {
-    sentence: 'RFC 9101 §6.2: the signature of the request object must be validated (another key)',
+    sentence: 'MS §5.3.1-4: shall require an exp claim with a lifetime of no longer than 60 minutes after nbf (longer)',
+    status: 400,
+    error: 'invalid_request_object',
+    act: () => push('signing', { request: { exp: seconds() + 3700 } })(),
+  },
+  {
+    sentence: 'MS §5.3.1-4: shall require an exp claim (past)',
+    status: 400,
+    error: 'invalid_request_object',
+    act: () => push('signing', { request: { nbf: seconds() - 600, exp: seconds() - 300 } })(),
+  },
+  {
+    sentence: 'SP §5.3.2.1-13: shall reject JWTs with an nbf timestamp greater than 60 seconds ahead (request object)',
+    status: 400,
+    error: 'invalid_request_object',
+    act: () => push('signing', { request: { nbf: seconds() + 75, exp: seconds() + 300 } })(),
+  },
+  {
+    sentence: 'SP §5.4.1-1.2: shall use PS256, ES256, or EdDSA algorithms (request object by RS256)',
+    status: 400,
+    error: 'invalid_request_object',
+    act: push('signing', { requestAlg: 'RS256' }),
+  },
+  {
+    sentence: 'SP §5.4.1-1.3: shall not use or accept the none algorithm (request object)',
+    status: 400,
+    error: 'invalid_request_object',
+    act: push('signing', { requestAlg: 'none' }),
+  },
+  {
+    sentence: 'RFC 9101 §4: request and request_uri parameters MUST NOT be included in Request Objects',
+    status: 400,
+    error: 'invalid_request_object',
+    act: push('signing', { request: { request_uri: 'urn:ietf:params:oauth:request_uri:x' } }),
+  },
+  {
+    sentence: 'RFC 9101 §6.2: the signature of the JWS-Signed Request Object is validated (another key)',
     status: 400,
     error: 'invalid_request_object',
     act: async () => push('signing', { requestKey: { key: (await newKeyPair()).privateKey, alg: 'ES256' } })(),
   },
   {
-    sentence: 'RFC 9101 §6.3: the client_id in the request object must be the client’s own',
+    sentence: 'RFC 9101 §6.3: the client_id request parameter and the client_id claim MUST be identical',
     status: 400,
     error: 'invalid_request_object',
     act: push('signing', { request: { client_id: 'jwtdpop' } }),
   },
   {
-    sentence: 'MS §5.4.1: shall return signed responses (a request for an unsigned one)',
+    sentence:
+      'MS §5.4.1-1: shall support, require use of, and issue signed authorization responses via JARM (an unsigned one)',
     status: 400,
     error: 'invalid_request',
     act: push('signing', { fields: { response_mode: 'query' } }),
@@ -506,18 +613,27 @@ for (const { sentence, status, error, act } of refusals) {
   });
 }
 
-test.serial('SP §5.3.2.1-13: shall accept JWTs with an iat or nbf 0 to 10 seconds in the future', async (t) => {
-  const ahead = seconds() + 9;
-  t.is((await push('jwtdpop', { assertion: { iat: ahead, nbf: ahead } })()).status, 201);
-});
+test.serial(
+  'SP §5.3.2.1-13: shall accept JWTs with an iat or nbf timestamp between 0 and 10 seconds in the future',
+  async (t) => {
+    const ahead = seconds() + 9;
+    t.is((await push('jwtdpop', { assertion: { iat: ahead, nbf: ahead } })()).status, 201);
+  },
+);
 
-test.serial('SP §5.3.2.2-11: shall issue pushed request URIs with expires_in of less than 600 seconds', async (t) => {
-  const { body } = await push('jwtdpop', {})();
-  t.true(Number(body['expires_in']) < 600);
-});
+test.serial(
+  'SP §5.3.2.2-12: shall issue pushed authorization requests request_uri with expires_in values of less than 600 seconds',
+  async (t) => {
+    const { body } = await push('jwtdpop', {})();
+    t.true(Number(body['expires_in']) < 600);
+  },
+);
 
-test.serial('SP §5.3.2.2-8: shall not use the HTTP 307 status code when redirecting', async (t) => {
-  const pushed = await place.clients.jwtdpop.push(pkce());
-  const url = place.clients.jwtdpop.authorizationUrl(pushed.body['request_uri'] ?? '');
-  t.is((await visitor.send(url)).status, 303);
-});
+test.serial(
+  'SP §5.3.2.2-10: shall not use the HTTP 307 status code when redirecting a request that contains user credentials',
+  async (t) => {
+    const pushed = await place.clients.jwtdpop.push(pkce());
+    const url = place.clients.jwtdpop.authorizationUrl(pushed.body['request_uri'] ?? '');
+    t.is((await visitor.send(url)).status, 303);
+  },
+);

@@ -40,7 +40,7 @@ for (const name of ['jwtdpop', 'jwtmtls', 'tlstls', 'selftls', 'signing'] as con
 
       const next = await client.post('/token', { grant_type: 'refresh_token', refresh_token: refresh });
       t.is(next.status, 200, JSON.stringify(next.body));
-      t.is(next.body['refresh_token'], refresh, 'refresh tokens are not rotated (FAPI 2.0 §5.3.2.1-8)');
+      t.is(next.body['refresh_token'], refresh, 'refresh tokens are not rotated (FAPI 2.0 §5.3.2.1-9)');
       t.is((await client.userinfo(next.body['access_token'] ?? '')).status, 200);
       t.is((await client.post('/token/revocation', { token: refresh })).status, 200);
       const gone = await client.post('/token', { grant_type: 'refresh_token', refresh_token: refresh });

@@ -1,6 +1,14 @@
 /** A FAPI 2.0 client by hand: right by default, and wrong in exactly the way a test asks for. */
 import { createHash, randomUUID } from 'node:crypto';
-import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+import {
+  type CryptoKey,
+  calculateJwkThumbprint,
+  exportJWK,
+  generateKeyPair,
+  type JWTPayload,
+  SignJWT,
+  UnsecuredJWT,
+} from 'jose';
 import type { Registration } from '../../accounts/town.ts';
 import type { ClientCertificate } from './client-certificates.ts';
 import { atHome, type Pkce, pkce, type Tokens } from './relying-party.ts';
@@ -38,6 +46,9 @@ export type Deviation = {
   /** Claims of the signed request object. */
   readonly request?: Changes;
   readonly requestKey?: { key: CryptoKey; alg: string };
+  /** The request object is signed by the client's RSA key that is none for this, or not at all. */
+  readonly requestAlg?: 'RS256' | 'none';
+  readonly unsignedAssertion?: boolean;
   /** The parameters go beside the request object instead of into it. */
   readonly unsignedRequest?: boolean;
   readonly headers?: Record<string, string>;
@@ -182,7 +193,7 @@ export class FapiClient {
     return auth !== 'private_key_jwt' || bound === 'mtls' ? this.#running.mtlsOrigin : this.#running.issuer;
   }
 
-  async assertion({ assertion = {}, assertionKey }: Deviation = {}): Promise<string> {
+  async assertion({ assertion = {}, assertionKey, unsignedAssertion }: Deviation = {}): Promise<string> {
     const { clientId } = this.variant;
     const now = seconds();
     const claims = {
@@ -193,6 +204,7 @@ export class FapiClient {
       iat: now,
       exp: now + 60,
     };
+    if (unsignedAssertion === true) return new UnsecuredJWT(payload({ ...claims, ...assertion })).encode();
     return new SignJWT(payload({ ...claims, ...assertion }))
       .setProtectedHeader({ alg: assertionKey?.alg ?? 'ES256', kid: assertionKey?.kid ?? 'eins' })
       .sign(assertionKey?.key ?? this.keys.privateKey);
@@ -257,9 +269,14 @@ export class FapiClient {
       return this.post('/request', parameters, { ...wrong, fields: {} });
     const now = seconds();
     const claims = { ...parameters, iss: this.variant.clientId, aud: this.#running.issuer, nbf: now, exp: now + 300 };
+    if (wrong.requestAlg === 'none') {
+      const request = new UnsecuredJWT(payload({ ...claims, ...wrong.request })).encode();
+      return this.post('/request', { request }, { ...wrong, fields: {} });
+    }
+    const key = wrong.requestAlg === 'RS256' ? { key: this.rsa.privateKey, alg: 'RS256' } : wrong.requestKey;
     const request = await new SignJWT(payload({ ...claims, ...wrong.request }))
-      .setProtectedHeader({ alg: wrong.requestKey?.alg ?? 'ES256', typ: 'oauth-authz-req+jwt' })
-      .sign(wrong.requestKey?.key ?? this.keys.privateKey);
+      .setProtectedHeader({ alg: key?.alg ?? 'ES256', typ: 'oauth-authz-req+jwt' })
+      .sign(key?.key ?? this.keys.privateKey);
     return this.post('/request', { request }, { ...wrong, fields: {} });
   }
 
