@@ -177,6 +177,8 @@ const standingOf = async (
     progress.shared !== true &&
     progress.offered !== true &&
     progress.welcome === undefined &&
+    // A test suite that drives a browser knows of a sign-in and a consent, and of nothing between them.
+    registration?.trial !== true &&
     has.passkeys === 0 &&
     shown.some(({ kind }) => kind === 'pwd' || kind === 'eid' || kind === 'bundid');
   const offerPasskey = offer && !(await passkeys.declined(domain, account.id));

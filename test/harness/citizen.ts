@@ -146,6 +146,8 @@ export class Citizen {
       case de.consent.title:
         for (const box of await this.page.locator('main input[type=checkbox]').all()) await box.check();
         return this.#click(de.consent.allow);
+      case de.offerPasskey.title:
+        return this.#click(de.offerPasskey.later);
       case de.logout.title:
         return this.#click(de.logout.submit);
       default:
