@@ -130,7 +130,8 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     // Our own name for an organisation is not fetched; one that a client brought along is.
     sectorIdentifierUriValidate: (client) =>
       client.organisation === undefined && client.sectorIdentifierUri !== trialDefaults(issuer).sector_identifier_uri,
-    scopes: ['openid', ...Object.keys(SCOPE_CLAIMS)],
+    // Refresh tokens depend on the registration; but clients that ask for them by scope do so again when they refresh.
+    scopes: ['openid', 'offline_access', ...Object.keys(SCOPE_CLAIMS)],
     claims: {
       acr: null,
       amr: null,

@@ -250,10 +250,12 @@ test.serial('oidcc-claims-essential', async (t) => {
 test.serial('oidcc-refresh-token', async (t) => {
   const refreshing = { grant_types: ['authorization_code', 'refresh_token'] };
   const { client, visitor } = await signedIn(t, refreshing);
-  const { tokens, claims } = await client.signIn(t, visitor);
+  const offline = { scope: 'openid offline_access', prompt: 'consent' };
+  const { tokens, claims } = await client.signIn(t, visitor, offline);
+  t.true(tokens['scope']?.split(' ').includes('offline_access'));
   const refresh = { grant_type: 'refresh_token', refresh_token: tokens['refresh_token'] ?? '' };
   t.regex(refresh.refresh_token, /^[\x20-\x7E]+$/);
-  const next = await client.read(t, await client.post(refresh), 'einmal');
+  const next = await client.read(t, await client.post({ ...refresh, scope: offline.scope }), 'einmal');
   t.not(next.tokens['access_token'], tokens['access_token']);
   for (const same of ['iss', 'sub', 'aud', 'auth_time']) t.deepEqual(next.claims[same], claims[same], same);
   t.is((await askUserinfo(town, next.tokens['access_token'] ?? '')).status, 200);

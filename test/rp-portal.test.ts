@@ -5,9 +5,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { ERROR_CATALOGUE } from '../interactions/entwickler/catalogue.ts';
-import { EXAMPLES, exampleText } from '../interactions/entwickler/examples.ts';
+import { EXAMPLES } from '../interactions/entwickler/examples.ts';
 import { PORTAL_PATHS } from '../interactions/entwickler/portal.view.ts';
 import { freePort } from './harness/free-port.ts';
+import { exampleOn } from './harness/portal.ts';
 import { addCitizen, atHome, basic, post } from './harness/relying-party.ts';
 import { freePorts, newFolder, startSandboxProcess } from './harness/sandbox-process.ts';
 import { type RunningTown, startTown } from './harness/town.ts';
@@ -112,7 +113,8 @@ test('the Node example of the portal runs as it stands, against the sandbox', as
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   t.teardown(() => example.kill());
-  example.stdin.end(exampleText('node.mjs'));
+  const examples = await fetch(`${issuer}/entwickler/beispiele`, { headers: { accept: 'text/html' } });
+  example.stdin.end(exampleOn(await examples.text(), 'node'));
   await once(example.stdout, 'data');
 
   // The sandbox has no TLS here: a jar by hand, as plain as the example.

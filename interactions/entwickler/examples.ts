@@ -11,13 +11,13 @@ type Example = {
 
 export const EXAMPLES: readonly Example[] = [
   { id: 'node', title: 'Node.js (openid-client)', file: 'node.mjs', tested: true },
-  { id: 'browser', title: 'Browser (oidc-client-ts)', file: 'browser.html', tested: false },
-  { id: 'python', title: 'Python (Authlib, Flask)', file: 'python.py', tested: false },
+  { id: 'browser', title: 'Browser (oidc-client-ts)', file: 'browser.html', tested: true },
+  { id: 'python', title: 'Python (Authlib, Flask)', file: 'python.py', tested: true },
   { id: 'php', title: 'PHP (jumbojett/openid-connect-php)', file: 'php.php', tested: false },
   { id: 'java', title: 'Java (Spring Boot)', file: 'spring.yaml', tested: false },
   { id: 'dotnet', title: '.NET (ASP.NET Core)', file: 'dotnet.cs', tested: false },
-  { id: 'ruby', title: 'Ruby (OmniAuth)', file: 'ruby.rb', tested: false },
-  { id: 'go', title: 'Go (go-oidc)', file: 'go.go', tested: false },
+  { id: 'ruby', title: 'Ruby (OmniAuth)', file: 'ruby.rb', tested: true },
+  { id: 'go', title: 'Go (go-oidc)', file: 'go.go', tested: true },
   { id: 'mobile', title: 'Android (AppAuth)', file: 'android.kt', tested: false },
 ];
 

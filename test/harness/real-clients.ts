@@ -8,6 +8,7 @@ import type { ClaimUse, Registration } from '../../accounts/town.ts';
 import { type Browser, type Page, startBrowser } from './browser.ts';
 import { Citizen } from './citizen.ts';
 import { freePort } from './free-port.ts';
+import { exampleOn } from './portal.ts';
 import { addCitizen } from './relying-party.ts';
 import { type RunningTown, startTown } from './town.ts';
 
@@ -33,6 +34,8 @@ export type RealClients = {
   readonly folder: string;
   /** Where a service is to listen. */
   base(clientId: string): string;
+  /** The example of the portal with this id, as its page shows it. */
+  example(id: string): Promise<string>;
   /** What its program reads from the environment. */
   environment(clientId: string): Record<string, string>;
   /** Runs a program until the end of the tests; settles when it listens. */
@@ -97,6 +100,10 @@ export const startRealClients = async (wanted: readonly Wanted[]): Promise<RealC
     folder,
     base,
     environment,
+    async example(id) {
+      const page = await fetch(`${town.issuer}/entwickler/beispiele`, { headers: { accept: 'text/html' } });
+      return exampleOn(await page.text(), id);
+    },
     async run(command, args, clientId, env = {}) {
       let output = '';
       const program = spawn(command, args, {

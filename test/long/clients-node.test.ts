@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import * as oauth from 'oauth4webapi';
 import * as oidc from 'openid-client';
-import { exampleText } from '../../interactions/entwickler/examples.ts';
 import type { Page } from '../harness/browser.ts';
 import {
   answerPages,
@@ -199,7 +198,8 @@ test.serial('oidc-client-ts in a page of its own origin: the example of the port
   const library = createRequire(import.meta.url)
     .resolve('oidc-client-ts')
     .replace(/dist\/.*$/, 'dist/browser/');
-  const example = exampleText('browser.html').replace("'ISSUER'", `'${place.town.issuer}'`).replace('CLIENT_ID', 'spa');
+  const shownThere = await place.example('browser');
+  const example = shownThere.replace("'ISSUER'", `'${place.town.issuer}'`).replace('CLIENT_ID', 'spa');
   await listen(t, 'spa', (req, res) => {
     if (req.url?.startsWith('/oidc-client-ts') === true)
       res.setHeader('content-type', 'text/javascript').end(readFileSync(`${library}oidc-client-ts.min.js`));

@@ -1,5 +1,6 @@
 # pip install authlib flask requests     Run: flask --app python run -p 8080
 import os
+from urllib.parse import urlencode
 from authlib.integrations.flask_client import OAuth
 from flask import Flask, redirect, session, url_for
 
@@ -21,4 +22,16 @@ def start():
 def callback():
     token = city.authorize_access_token()  # checks state, nonce, signature, issuer and audience
     session["sub"] = token["userinfo"]["sub"]
+    session["id_token"] = token["id_token"]
     return city.userinfo(token=token)
+
+@app.get("/logout")
+def logout():
+    end = city.load_server_metadata()["end_session_endpoint"]
+    hint = {"id_token_hint": session.pop("id_token"), "post_logout_redirect_uri": url_for("bye", _external=True)}
+    session.clear()
+    return redirect(end + "?" + urlencode(hint))
+
+@app.get("/bye")
+def bye():
+    return {"bye": True}

@@ -1,11 +1,10 @@
-/** Real client libraries, as their makers mean them to be used; only the citizen's part is played by plain forms. */
+/** FAPI 2.0 by a library that its certified client is written with; the citizen's part is played by plain forms. */
 import test from 'ava';
 import { generateKeyPair } from 'jose';
 import * as oauth from 'oauth4webapi';
-import * as oidc from 'openid-client';
 import { CREDENTIALS, type FapiTown, startFapiTown } from '../harness/fapi-town.ts';
 import { atHome } from '../harness/relying-party.ts';
-import { answerPages, registerTrial } from '../harness/trial-client.ts';
+import { answerPages } from '../harness/trial-client.ts';
 import { Visitor } from '../harness/visitor.ts';
 
 let place: FapiTown;
@@ -22,48 +21,6 @@ const signIn = async (visitor: Visitor, url: URL): Promise<URL> => {
   const end = await answerPages(place.town, visitor, await visitor.open(url, home), CREDENTIALS);
   return new URL(String(end.headers['location']));
 };
-
-test.serial('openid-client: signs in, reads claims, refreshes, revokes, signs out', async (t) => {
-  const client = await registerTrial(place.town, {
-    grant_types: ['authorization_code', 'refresh_token'],
-    post_logout_redirect_uris: ['https://suite.example/ende'],
-  });
-  const config = await oidc.discovery(
-    new URL(place.town.issuer),
-    client.clientId,
-    { client_secret: String(client.metadata['client_secret']), id_token_signed_response_alg: 'RS256' },
-    oidc.ClientSecretBasic(String(client.metadata['client_secret'])),
-  );
-  const verifier = oidc.randomPKCECodeVerifier();
-  const [state, nonce] = [oidc.randomState(), oidc.randomNonce()];
-  const visitor = new Visitor();
-  const url = oidc.buildAuthorizationUrl(config, {
-    redirect_uri: client.redirectUri,
-    scope: 'openid email',
-    state,
-    nonce,
-    code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
-    code_challenge_method: 'S256',
-  });
-  const tokens = await oidc.authorizationCodeGrant(config, await signIn(visitor, url), {
-    pkceCodeVerifier: verifier,
-    expectedState: state,
-    expectedNonce: nonce,
-  });
-  const sub = tokens.claims()?.sub ?? '';
-  t.is((await oidc.fetchUserInfo(config, tokens.access_token, sub)).email, CREDENTIALS.email);
-  const next = await oidc.refreshTokenGrant(config, tokens.refresh_token ?? '');
-  t.is((await oidc.fetchUserInfo(config, next.access_token, sub)).sub, sub);
-  await oidc.tokenRevocation(config, tokens.refresh_token ?? '');
-  await t.throwsAsync(oidc.refreshTokenGrant(config, tokens.refresh_token ?? ''), { message: /.*/ });
-  const end = oidc.buildEndSessionUrl(config, {
-    post_logout_redirect_uri: 'https://suite.example/ende',
-    id_token_hint: tokens.id_token ?? '',
-  });
-  const home = atHome(place.town);
-  const left = await visitor.submitTo(await visitor.open(end, home), 'confirm', { logout: 'yes' }, home);
-  t.true(String(left.headers['location']).startsWith('https://suite.example/ende'));
-});
 
 test.serial('oauth4webapi: FAPI 2.0 with private_key_jwt, pushed requests and DPoP', async (t) => {
   const fapi = place.clients.jwtdpop;
