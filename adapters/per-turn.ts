@@ -1,3 +1,7 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { beginWait } from './patience.ts';
+import { beginPart } from './tracing.ts';
+
 /** More than this in one statement would let one request wait for too many others. */
 const MOST = 64;
 
@@ -9,6 +13,8 @@ const MOST = 64;
 export const perTurn = <K, R>(work: (keys: readonly K[]) => Promise<readonly R[]>): ((key: K) => Promise<R>) => {
   type Waiting = { key: K; resolve: (result: R) => void; reject: (reason: unknown) => void };
   let waiting: Waiting[] = [];
+  // What is asked for together belongs to none of the requests: one of them may give up while the others wait.
+  const outside = AsyncLocalStorage.snapshot();
   const send = (): void => {
     const asked = waiting;
     waiting = [];
@@ -20,8 +26,24 @@ export const perTurn = <K, R>(work: (keys: readonly K[]) => Promise<readonly R[]
   };
   return (key) =>
     new Promise((resolve, reject) => {
-      waiting.push({ key, resolve, reject });
-      if (waiting.length === 1) setImmediate(send);
-      else if (waiting.length === MOST) send();
+      const waited = beginWait();
+      const end = beginPart('database');
+      const settled = (failed: boolean): void => {
+        waited();
+        end?.(failed);
+      };
+      waiting.push({
+        key,
+        resolve(result) {
+          settled(false);
+          resolve(result);
+        },
+        reject(reason) {
+          settled(true);
+          reject(reason);
+        },
+      });
+      if (waiting.length === 1) setImmediate(() => outside(send));
+      else if (waiting.length === MOST) outside(send);
     });
 };

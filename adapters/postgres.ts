@@ -1,8 +1,10 @@
+import { AsyncResource } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import createKnex, { type Knex } from 'knex';
 import pg from 'pg';
+import { beginWait } from './patience.ts';
 import { beginPart } from './tracing.ts';
 
 /** One pool of connections, seen by Knex and as it is. */
@@ -17,6 +19,9 @@ const CONNECT_TIMEOUT_MS = 3_000;
 /** Frees the locks of a process that died or froze within a transaction. */
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000;
 
+/** A request that gave up still ends its transaction: otherwise the connection would go back with it. */
+const ENDS_TRANSACTION = /^\s*(commit|rollback)/i;
+
 /**
  * A client that cuts its connection when the server stays silent. `pg`'s own `query_timeout` only stops waiting: the
  * connection would go back to the pool with the old query still in it, and hold up all who get it next.
@@ -24,13 +29,22 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000;
 class ImpatientClient extends pg.Client {
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of `query` cannot be restated, arguments pass unchanged
   override query(...args: any[]): any {
+    const callback = args.at(-1);
+    let waited: () => void;
+    try {
+      waited = beginWait(ENDS_TRANSACTION.test(String(args[0]?.text ?? args[0])));
+    } catch (error) {
+      if (typeof callback !== 'function') return Promise.reject(error);
+      process.nextTick(callback, error);
+      return undefined;
+    }
     const timer = setTimeout(() => this.connection.stream.destroy(), SILENCE_TIMEOUT_MS);
     const end = beginPart('database');
     const done = (failed: boolean): void => {
       clearTimeout(timer);
+      waited();
       end?.(failed);
     };
-    const callback = args.at(-1);
     if (typeof callback === 'function') {
       args[args.length - 1] = (...result: unknown[]): void => {
         done(result[0] != null);
@@ -49,9 +63,31 @@ class ImpatientClient extends pg.Client {
   }
 }
 
+/** A pool in which a request waits no longer for a connection than it may. */
+class ImpatientPool extends pg.Pool {
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads of `connect` cannot be restated, arguments pass unchanged
+  override connect(callback?: any): any {
+    let waited: () => void;
+    try {
+      waited = beginWait();
+    } catch (error) {
+      if (callback === undefined) return Promise.reject(error);
+      process.nextTick(callback, error);
+      return undefined;
+    }
+    if (callback === undefined) return super.connect().finally(waited);
+    // Called by whoever gives a connection back: what follows belongs to the one who has waited for it.
+    const own = AsyncResource.bind(callback);
+    return super.connect((...result) => {
+      waited();
+      own(...result);
+    });
+  }
+}
+
 /** Opens a pool of at most `max` connections; nothing connects before the first query. */
 export const connect = (url: string, options: { applicationName: string; max: number }): Postgres => {
-  const pool = new pg.Pool({
+  const pool = new ImpatientPool({
     Client: ImpatientClient,
     connectionString: url,
     application_name: options.applicationName,

@@ -80,5 +80,7 @@ export const inTrace = <T>(name: string, facts: SpanFacts, work: (end: EndSpan |
 /** Begins a part of the trace that is under way; undefined where there is none. */
 export const beginPart = (name: string): EndSpan | undefined => {
   const parent = begin === undefined ? undefined : current.getStore();
-  return begin === undefined || parent === undefined ? undefined : ending(begin(name, { kind: KIND.client }, parent));
+  return begin === undefined || parent?.isRecording() !== true
+    ? undefined
+    : ending(begin(name, { kind: KIND.client }, parent));
 };

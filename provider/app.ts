@@ -21,6 +21,7 @@ import { inRequest } from '../adapters/log.ts';
 import type { Mailer } from '../adapters/mail.ts';
 import { createPostgresStore } from '../adapters/oidc-store-postgres.ts';
 import { createRedisStore } from '../adapters/oidc-store-redis.ts';
+import { withPatience } from '../adapters/patience.ts';
 import { listen, type Postgres } from '../adapters/postgres.ts';
 import type { RedisConnection } from '../adapters/redis.ts';
 import type { SourceSettings } from '../adapters/source-config.ts';
@@ -187,6 +188,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
       nameAliases(provider, deps.mtlsOrigin);
       provider.use(errors.explain);
       provider.use(errors.boundary);
+      provider.use((_ctx, next) => withPatience(next));
       provider.use(refuseFutureProofs);
       // What a request writes goes out before its answer: a refused write must not have been acknowledged.
       provider.use((ctx, next) => store.inRequest(next, () => ctx.status >= 400, accountPart(ctx.path)));
@@ -281,6 +283,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     log[error.expose || error.code === 'ECONNRESET' ? 'debug' : 'error']({ err: error }, 'request failed'),
   );
   koa.use(errors.boundary);
+  koa.use((_ctx, next) => withPatience(next));
   koa.use(
     createAdminApi({
       issuer,

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Logger } from 'pino';
 
 /** A task that runs by itself until the process stops. */
@@ -13,6 +14,8 @@ export type BackgroundTask = {
  * that a database that was away is picked up when it returns.
  */
 export function repeat(name: string, intervalMs: number, log: Logger, work: () => Promise<unknown>): BackgroundTask {
+  // Woken from within a request, a task is none of its parts: its log lines, traces and patience are another matter.
+  const outside = AsyncLocalStorage.snapshot();
   let stopped = false;
   let again = false;
   let running: Promise<void> | undefined;
@@ -43,7 +46,7 @@ export function repeat(name: string, intervalMs: number, log: Logger, work: () =
   timer.unref();
   return {
     wake() {
-      if (running === undefined) start();
+      if (running === undefined) outside(start);
       else again = true;
     },
     async stop() {

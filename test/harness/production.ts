@@ -17,20 +17,67 @@ const MAIN = fileURLToPath(new URL('../../provider/main.ts', import.meta.url));
 const TOWN_FILE = fileURLToPath(new URL('../../infra/towns/guetersloh/town.yaml', import.meta.url));
 export const PRODUCTION_HOST = 'id.bench.example';
 
-export type Production = {
+/** One process, with its workers if it has any. */
+export type Node = {
   readonly port: number;
   readonly pid: number;
-  readonly context: Context;
-  readonly databaseUrl: string;
   /** What was written to standard output and error so far. */
   readonly output: () => string;
-  readonly secretOf: (clientId: string) => string;
   signal(name: NodeJS.Signals): void;
   /** Waits until the text is written, so many times. */
   wrote(text: string, times?: number): Promise<void>;
   /** The exit code. */
   ended: Promise<number | null>;
   stop(): Promise<void>;
+};
+
+export type Production = Node & {
+  readonly context: Context;
+  readonly databaseUrl: string;
+  readonly secretOf: (clientId: string) => string;
+  /** Its settings, for a second node beside it. */
+  readonly settings: Readonly<Record<string, string>>;
+};
+
+const SHIFTED_CLOCK = fileURLToPath(new URL('shifted-clock.ts', import.meta.url));
+
+/** Starts a process with these settings and waits until it answers; its clock may be wrong by some seconds. */
+export const startNode = async (settings: Readonly<Record<string, string>>, clockSeconds = 0): Promise<Node> => {
+  const port = await freePort();
+  const shift = clockSeconds === 0 ? [] : ['--import', SHIFTED_CLOCK];
+  const child = spawn(process.execPath, [...shift, MAIN], {
+    env: { ...settings, PORT: String(port), PATH: process.env['PATH'], TEST_CLOCK_SECONDS: String(clockSeconds) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  }
+  const ended = once(child, 'exit').then(([code]) => code as number | null);
+  const wrote = async (wanted: string, times = 1): Promise<void> => {
+    const deadline = Date.now() + 60_000;
+    while (output.split(wanted).length <= times) {
+      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`“${wanted}” was not written:\n${output}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  await wrote('listening');
+  return {
+    port,
+    pid: child.pid ?? 0,
+    output: () => output,
+    signal: (name) => void child.kill(name),
+    wrote,
+    ended,
+    async stop() {
+      child.kill('SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), 30_000);
+      await ended;
+      clearTimeout(late);
+    },
+  };
 };
 
 /** Starts it with these services registered, and waits until it answers. */
@@ -54,51 +101,24 @@ export const startProduction = async (
   };
   const registered = registrations.map((registration) => ({ registration, secret: clients.newClientSecret() }));
   await clients.apply(context, registered);
-  const port = await freePort();
-  const child = spawn(process.execPath, [MAIN], {
-    env: {
-      PATH: process.env['PATH'],
-      ISSUER: `https://${PRODUCTION_HOST}`,
-      PORT: String(port),
-      DATABASE_URL: database.url,
-      SMTP_URL: 'smtp://127.0.0.1:9',
-      TOWN_FILE,
-      TRUSTED_PROXIES: '127.0.0.1/32',
-      KEYRING_FILE: ringFile,
-      ...environment,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-    });
-  }
-  const ended = once(child, 'exit').then(([code]) => code as number | null);
-  const wrote = async (wanted: string, times = 1): Promise<void> => {
-    const deadline = Date.now() + 60_000;
-    while (output.split(wanted).length <= times) {
-      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`“${wanted}” was not written:\n${output}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+  const settings = {
+    ISSUER: `https://${PRODUCTION_HOST}`,
+    DATABASE_URL: database.url,
+    SMTP_URL: 'smtp://127.0.0.1:9',
+    TOWN_FILE,
+    TRUSTED_PROXIES: '127.0.0.1/32',
+    KEYRING_FILE: ringFile,
+    ...environment,
   };
-  await wrote('listening');
+  const node = await startNode(settings);
   return {
-    port,
-    pid: child.pid ?? 0,
+    ...node,
     context,
     databaseUrl: database.url,
-    output: () => output,
+    settings,
     secretOf: (id) => registered.find(({ registration }) => registration.clientId === id)?.secret.reveal() ?? '',
-    signal: (name) => void child.kill(name),
-    wrote,
-    ended,
     async stop() {
-      child.kill('SIGTERM');
-      const late = setTimeout(() => child.kill('SIGKILL'), 30_000);
-      await ended;
-      clearTimeout(late);
+      await node.stop();
       await database.drop();
       rmSync(folder, { recursive: true, force: true });
     },
