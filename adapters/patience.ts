@@ -75,6 +75,9 @@ export const withPatience = async <T>(work: () => Promise<T>): Promise<T> => {
   }
 };
 
+/** Runs what several requests wait for: none of them may end it. */
+export const withoutPatience = <T>(work: () => T): T => current.exit(work);
+
 /** Notes that a request waits for the database, until the function that it gives is called. Throws if it may not. */
 export const beginWait = (ending = false): (() => void) => {
   const patience = current.getStore();

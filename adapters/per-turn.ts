@@ -1,6 +1,5 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import { beginWait } from './patience.ts';
-import { beginPart } from './tracing.ts';
+import { beginWait, withoutPatience } from './patience.ts';
+import { beginPart, withoutTrace } from './tracing.ts';
 
 /** More than this in one statement would let one request wait for too many others. */
 const MOST = 64;
@@ -13,9 +12,7 @@ const MOST = 64;
 export const perTurn = <K, R>(work: (keys: readonly K[]) => Promise<readonly R[]>): ((key: K) => Promise<R>) => {
   type Waiting = { key: K; resolve: (result: R) => void; reject: (reason: unknown) => void };
   let waiting: Waiting[] = [];
-  // What is asked for together belongs to none of the requests: one of them may give up while the others wait.
-  const outside = AsyncLocalStorage.snapshot();
-  const send = (): void => {
+  const sendAll = (): void => {
     const asked = waiting;
     waiting = [];
     if (asked.length === 0) return;
@@ -24,6 +21,8 @@ export const perTurn = <K, R>(work: (keys: readonly K[]) => Promise<readonly R[]
       (error: unknown) => asked.forEach(({ reject }) => void reject(error)),
     );
   };
+  // What is asked for together belongs to none of the requests: one of them may give up while the others wait.
+  const send = (): void => withoutPatience(() => withoutTrace(sendAll));
   return (key) =>
     new Promise((resolve, reject) => {
       const waited = beginWait();
@@ -43,7 +42,7 @@ export const perTurn = <K, R>(work: (keys: readonly K[]) => Promise<readonly R[]
           reject(reason);
         },
       });
-      if (waiting.length === 1) setImmediate(() => outside(send));
-      else if (waiting.length === MOST) outside(send);
+      if (waiting.length === 1) setImmediate(send);
+      else if (waiting.length === MOST) send();
     });
 };

@@ -77,6 +77,9 @@ export const inTrace = <T>(name: string, facts: SpanFacts, work: (end: EndSpan |
   return current.run(span, () => work(ending(span)));
 };
 
+/** Runs what several requests wait for: it is a part of none of their traces. */
+export const withoutTrace = <T>(work: () => T): T => current.exit(work);
+
 /** Begins a part of the trace that is under way; undefined where there is none. */
 export const beginPart = (name: string): EndSpan | undefined => {
   const parent = begin === undefined ? undefined : current.getStore();
