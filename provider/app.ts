@@ -294,6 +294,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
       servicesOf: (account) => servicesOf(store, account),
       recoveryWaits: town.recoveryWaitHours ?? WAIT_HOURS,
       tryMail: () => deps.mailer.check(),
+      mutualTls: deps.mtlsOrigin !== undefined,
       noteFailures: () => failures.flush(context()),
       operation: {
         redis: deps.redis && (() => deps.redis?.client.ping() ?? Promise.resolve('')),

@@ -85,6 +85,7 @@ const ALLOWED: Record<string, readonly Role[]> = {
   'client approve': ['operator'],
   'client rotate-secret': ['operator'],
   'client diagnose': ['operator', 'service'],
+  'client check': ['operator', 'service'],
   'keys list': ['operator', 'auditor'],
   'keys rotate': ['operator'],
   'keys revoke': ['operator'],
@@ -121,6 +122,7 @@ const INPUT: Record<string, Record<string, unknown>> = {
   'client approve': { number: 'D-0000-0000' },
   'client rotate-secret': { client: 'nobody' },
   'client diagnose': { client: 'nobody' },
+  'client check': { client: 'nobody' },
   'keys revoke': { kid: 'none' },
 };
 

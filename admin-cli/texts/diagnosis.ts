@@ -1,3 +1,5 @@
+type Checks = Readonly<Record<string, readonly [seen: string, todo: string]>>;
+
 /** What `client diagnose` and `client check` say. */
 const de = {
   nothing: 'In den letzten 24 Stunden wurde keine Anfrage dieses Dienstes abgelehnt.',
@@ -9,6 +11,79 @@ const de = {
   requests: 'angenommene Anmeldungen mit',
   seenOn: 'zuletzt am',
   plain: 'nichts davon (weder PKCE noch nonce noch state)',
+  checking: 'Frage den Dienst …',
+  seen: 'gesehen',
+  checks: {
+    reachable: ['erreichbar', ''],
+    unreachable: [
+      'nicht erreichbar',
+      'Ist die Adresse richtig, der Dienst gestartet, das Zertifikat gültig, die Firewall offen?',
+    ],
+    'answers-5xx': [
+      'antwortet mit einem Fehler',
+      'Sehen Sie ins Protokoll des Dienstes; ein Aufruf ohne Parameter darf ihn nicht stören.',
+    ],
+    'answers-404': ['gibt es dort nicht', 'Vergleichen Sie die Adresse mit der Einstellung im Dienst.'],
+    'changes-scheme': [
+      'leitet auf ein anderes Schema um',
+      'Registrieren Sie die Adresse mit dem Schema, unter dem der Dienst wirklich läuft (X-Forwarded-Proto?).',
+    ],
+    'tls-good': ['TLS in Ordnung', ''],
+    'tls-old': ['TLS veraltet', 'TLS 1.2 oder 1.3 einschalten, ältere abschalten.'],
+    'certificate-ends-soon': ['Zertifikat endet bald', 'Erneuern, am besten von selbst (ACME).'],
+    'clock-agrees': ['Uhr stimmt', ''],
+    'service-clock': ['Uhr geht anders', 'Uhr des Dienstes stellen (NTP): Assertions, DPoP und Token hängen daran.'],
+    'keys-there': ['Schlüssel veröffentlicht', ''],
+    'keys-private': [
+      'private Schlüssel veröffentlicht!',
+      'Sofort sperren und neue erzeugen: Diese Schlüssel sind öffentlich bekannt.',
+    ],
+    'keys-none-there': ['kein Schlüssel veröffentlicht', 'Den öffentlichen Schlüssel unter jwks_uri veröffentlichen.'],
+    'keys-without-kid': ['Schlüssel ohne kid', 'Jedem Schlüssel eine kid geben, sonst misslingt der Wechsel.'],
+    'keys-unreadable': ['keine Schlüssel lesbar', 'Unter jwks_uri muss JSON mit „keys“ stehen.'],
+    'no-backchannel': [
+      'keine backchannel_logout_uri',
+      'Registrieren, wenn der Dienst Sitzungen hat: Sonst bleibt nach dem Abmelden überall eine offen.',
+    ],
+    'logout-taken': ['nimmt ein Logout-Token an', ''],
+    'logout-refused': [
+      'lehnt ein richtiges Logout-Token ab',
+      'Auch eine unbekannte Sitzung ist mit 200 zu beantworten; prüfen Sie issuer, client_id und Schlüssel (JWKS neu laden).',
+    ],
+    'logout-signature-refused': ['lehnt eine falsche Signatur ab', ''],
+    'logout-signature-taken': [
+      'nimmt eine falsche Signatur an!',
+      'Gefährlich: Jeder könnte Menschen abmelden. Signatur gegen die JWKS prüfen (Back-Channel Logout §2.6).',
+    ],
+    'logout-expired-refused': ['lehnt ein abgelaufenes Token ab', ''],
+    'logout-expired-taken': ['nimmt ein abgelaufenes Token an', 'exp und iat prüfen.'],
+    'logout-audience-refused': ['lehnt ein Token für andere ab', ''],
+    'logout-audience-taken': ['nimmt ein Token für andere an', 'aud muss die eigene client_id sein.'],
+    'never-seen': ['noch keine Anmeldung gesehen', 'Einmal anmelden und wiederholen.'],
+    'with-pkce': ['benutzt PKCE', ''],
+    'without-pkce': ['Anmeldungen ohne PKCE', 'PKCE mit S256 einschalten; Ausnahmen enden.'],
+    'with-state': ['benutzt state', ''],
+    'without-state': [
+      'Anmeldungen ohne state',
+      'state schützt vor untergeschobenen Anmeldungen; in der Bibliothek einschalten.',
+    ],
+    'with-nonce': ['benutzt nonce', ''],
+    'without-nonce': [
+      'Anmeldungen ohne nonce',
+      'nonce bindet das ID-Token an die Anmeldung; einschalten, wenn die Bibliothek es kann.',
+    ],
+    'refused-lately': ['abgelehnte Anfragen', 'schluessel client diagnose DIENST nennt die Gründe.'],
+    'none-refused': ['nichts abgelehnt', ''],
+    exemption: ['PKCE-Ausnahme', ''],
+    'exemption-ends': ['PKCE-Ausnahme endet', 'Bis dahin PKCE einschalten.'],
+    'two-secrets': ['zwei Geheimnisse gelten', 'Ist der Dienst umgestellt, mit client rotate-secret das alte beenden.'],
+    'no-secret': ['kein Geheimnis', 'client rotate-secret erzeugt eines.'],
+    'no-contacts': ['keine Kontakte', 'contacts eintragen: Wer wird bei Störungen gefragt?'],
+    'no-mutual-tls': [
+      'mTLS ist nicht eingerichtet',
+      'Der Betrieb muss MTLS_ORIGIN setzen (infra/nginx, infra/haproxy).',
+    ],
+  } as Checks,
 };
 
 const en: typeof de = {
@@ -21,6 +96,70 @@ const en: typeof de = {
   requests: 'accepted sign-ins with',
   seenOn: 'last on',
   plain: 'none of it (neither PKCE nor nonce nor state)',
+  checking: 'Asking the service …',
+  seen: 'seen',
+  checks: {
+    reachable: ['reachable', ''],
+    unreachable: [
+      'not reachable',
+      'Is the address right, the service running, the certificate valid, the firewall open?',
+    ],
+    'answers-5xx': [
+      'answers with an error',
+      'Look into the service’s log; a call without parameters must not upset it.',
+    ],
+    'answers-404': ['does not exist there', 'Compare the address with the setting in the service.'],
+    'changes-scheme': [
+      'redirects to another scheme',
+      'Register the address with the scheme by which the service really runs (X-Forwarded-Proto?).',
+    ],
+    'tls-good': ['TLS is fine', ''],
+    'tls-old': ['TLS is outdated', 'Switch on TLS 1.2 or 1.3, and older ones off.'],
+    'certificate-ends-soon': ['certificate ends soon', 'Renew it, best by itself (ACME).'],
+    'clock-agrees': ['clock agrees', ''],
+    'service-clock': ['clock differs', 'Set the service’s clock (NTP): assertions, DPoP and tokens depend on it.'],
+    'keys-there': ['keys published', ''],
+    'keys-private': ['private keys published!', 'Revoke them at once and make new ones: these are known to everybody.'],
+    'keys-none-there': ['no key published', 'Publish the public key at jwks_uri.'],
+    'keys-without-kid': ['keys without kid', 'Give each key a kid, or rotation will fail.'],
+    'keys-unreadable': ['no keys to read', 'jwks_uri must answer JSON with “keys”.'],
+    'no-backchannel': [
+      'no backchannel_logout_uri',
+      'Register one if the service has sessions: one stays open otherwise after signing out everywhere.',
+    ],
+    'logout-taken': ['takes a logout token', ''],
+    'logout-refused': [
+      'refuses a good logout token',
+      'An unknown session is answered by 200 too; check issuer, client_id and keys (load the JWKS anew).',
+    ],
+    'logout-signature-refused': ['refuses a wrong signature', ''],
+    'logout-signature-taken': [
+      'takes a wrong signature!',
+      'Dangerous: anybody could sign people out. Check the signature against the JWKS (Back-Channel Logout §2.6).',
+    ],
+    'logout-expired-refused': ['refuses an expired token', ''],
+    'logout-expired-taken': ['takes an expired token', 'Check exp and iat.'],
+    'logout-audience-refused': ['refuses a token for others', ''],
+    'logout-audience-taken': ['takes a token for others', 'aud must be the own client_id.'],
+    'never-seen': ['no sign-in seen yet', 'Sign in once, and repeat.'],
+    'with-pkce': ['uses PKCE', ''],
+    'without-pkce': ['sign-ins without PKCE', 'Switch on PKCE with S256; exemptions end.'],
+    'with-state': ['uses state', ''],
+    'without-state': ['sign-ins without state', 'state protects from foisted sign-ins; switch it on in the library.'],
+    'with-nonce': ['uses nonce', ''],
+    'without-nonce': [
+      'sign-ins without nonce',
+      'nonce binds the ID token to the sign-in; switch it on if the library can.',
+    ],
+    'refused-lately': ['refused requests', 'schluessel client diagnose SERVICE names the reasons.'],
+    'none-refused': ['nothing refused', ''],
+    exemption: ['PKCE exemption', ''],
+    'exemption-ends': ['PKCE exemption ends', 'Switch on PKCE by then.'],
+    'two-secrets': ['two secrets are good', 'Once the service has the new one, end the old by client rotate-secret.'],
+    'no-secret': ['no secret', 'client rotate-secret makes one.'],
+    'no-contacts': ['no contacts', 'Fill in contacts: who is asked when something fails?'],
+    'no-mutual-tls': ['mTLS is not set up', 'The operator must set MTLS_ORIGIN (infra/nginx, infra/haproxy).'],
+  } as Checks,
 };
 
 export const DIAGNOSIS_TEXTS = { de, en } as const;

@@ -32,6 +32,7 @@ export const PERMISSIONS = {
   'client rotate-secret': ['operator'],
   // `service`: the people of a connected service, for that one alone (verbs/service.ts).
   'client diagnose': ['operator', 'service'],
+  'client check': ['operator', 'service'],
   'keys list': ['operator', 'auditor'],
   'keys rotate': ['operator'],
   'keys revoke': ['operator'],

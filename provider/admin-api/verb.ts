@@ -36,6 +36,8 @@ export type AdminDeps = {
   readonly twoForServices: boolean;
   /** Hours until a new role acts. */
   readonly staffWaitHours: number;
+  /** Clients with certificates can be served (`MTLS_ORIGIN`). */
+  readonly mutualTls: boolean;
   /** Addresses of services on this machine are acceptable: in the sandbox. */
   readonly localhost: boolean;
 };

@@ -4,6 +4,7 @@ import * as dynamicClients from '../../../accounts/dynamic-clients.ts';
 import { type ClientId, parseClientId } from '../../../accounts/ids.ts';
 import type { Registration } from '../../../accounts/town.ts';
 import { trialRegistration } from '../../dynamic-registration.ts';
+import { check } from '../checker.ts';
 import { parsed } from '../input.ts';
 import { type Call, ok, readsLong, refuse, type Verb } from '../verb.ts';
 
@@ -39,5 +40,14 @@ export const serviceVerbs = {
       failures: await clientFailures.list(call.ctx, call.input.client),
       requests: await clientFailures.shapes(call.ctx, call.input.client),
     });
+  }),
+
+  'client check': readsLong({ client: clientId }, async (call) => {
+    const found = await registrationOf(call);
+    if (found === undefined || !mayLook(call, found.registration)) return refuse('unknown');
+    const { ctx, deps } = call;
+    await deps.noteFailures();
+    const parts = { issuer: deps.issuer, allowPrivate: deps.localhost, mutualTls: deps.mutualTls };
+    return ok({ client: call.input.client, findings: await check({ ...found, ctx, parts }) });
   }),
 } as const satisfies Record<string, Verb>;
