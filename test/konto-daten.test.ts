@@ -76,6 +76,7 @@ test.serial('the citizen sees who knows what, corrects it, takes it along and wi
     const [download] = await Promise.all([page.waitForEvent('download'), button(page, name).click()]);
     const text = readFileSync(await download.path()).toString('latin1');
     t.true(text.startsWith(starts), name);
+    if (starts === '%PDF') for (const mark of ['/StructTreeRoot', '/Lang (de']) t.true(text.includes(mark), mark);
     if (starts === '{') {
       const data = JSON.stringify(JSON.parse(readFileSync(await download.path(), 'utf8')));
       for (const word of ['Klara', CREDENTIALS.email, subject]) t.true(data.includes(word), word);

@@ -2,8 +2,9 @@ import { createRequire } from 'node:module';
 import PDFDocument from 'pdfkit';
 import type { Export } from '../../accounts/export.ts';
 import { claimLabel, readableDay } from '../claim-value.view.ts';
-import { inLanguage, type Language } from '../language.ts';
+import { inLanguage, type Language, textsIn } from '../language.ts';
 import { datenTexts } from '../texts/daten.ts';
+import { moment } from './page.view.ts';
 
 const require = createRequire(import.meta.url);
 const FONTS = {
@@ -13,10 +14,36 @@ const FONTS = {
 const MARGIN = 56;
 const SIZE = { title: 20, heading: 14, text: 10.5 };
 
-const plain = (value: unknown): string => {
-  if (typeof value === 'object' && value !== null && 'formatted' in value) return String(value.formatted);
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+/** A value in one line. */
+const plain = (value: unknown, language: Language): string => {
+  const { common } = textsIn(language);
+  if (typeof value === 'boolean') return value ? common.yes : common.no;
+  if (Array.isArray(value)) return value.map((one) => plain(one, language)).join(', ');
+  if (!isRecord(value)) return String(value);
+  if (typeof value['formatted'] === 'string') return value['formatted'].replaceAll('\n', ', ');
+  return Object.values(value)
+    .map((one) => plain(one, language))
+    .join(', ');
 };
+
+const DATE = /^(\d{4}-\d{2}-\d{2})(T|$)/;
+
+/** One means of signing in, letter or recovery: what is known of it, days in words. */
+const means = (row: Readonly<Record<string, unknown>>, language: Language): string => {
+  const { columns } = datenTexts(language);
+  return Object.entries(row)
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(([column, value]) => {
+      const [, date] = DATE.exec(String(value)) ?? [];
+      const shown = date === undefined ? plain(value, language) : readableDay(date, language);
+      return `${columns[column] ?? column}: ${shown}`;
+    })
+    .join('; ');
+};
+
+const named = (names: Readonly<Record<string, string>>, name: string): string => names[name] ?? name;
 
 /** The export to read: a tagged PDF with headings, so that screen readers find their way. */
 export const exportPdf = async (data: Export, language: Language): Promise<Buffer> => {
@@ -56,9 +83,10 @@ export const exportPdf = async (data: Export, language: Language): Promise<Buffe
   heading(t.person);
   if (data.attributes.length === 0) line(t.none);
   for (const { name, value, source, level, recorded_on } of data.attributes) {
-    line(
-      `${claimLabel(name, language)}: ${plain(value)} (${[source, level, day(recorded_on)].filter(Boolean).join(', ')})`,
-    );
+    const label = named(t.attributes, name);
+    const checked = level && textsIn(language).consent.levels[level as 'low'];
+    const about = [named(t.sources, source), checked, day(recorded_on)].filter(Boolean).join(', ');
+    line(`${label}: ${plain(value, language)} (${about})`);
   }
   heading(t.services);
   if (data.services.length === 0) line(t.noServices);
@@ -67,17 +95,29 @@ export const exportPdf = async (data: Export, language: Language): Promise<Buffe
     if (pseudonym !== undefined) line(`${t.pseudonym}: ${pseudonym}`);
     line([t.since(day(since)), last && t.last(day(last))].filter(Boolean).join(', '));
     for (const { claim, given, value, purpose } of claims) {
-      const what = given ? plain(value ?? t.nothing) : t.notGiven;
+      const what = given ? plain(value ?? t.nothing, language) : t.notGiven;
       line(`– ${claimLabel(claim, language)}: ${what}. ${inLanguage(purpose, language)}`);
     }
     for (const { name, purpose } of apis.filter((one) => one.given)) {
       line(`– ${t.asksAt(inLanguage(name, language))}. ${inLanguage(purpose, language)}`);
     }
   }
+  heading(t.means);
+  for (const [table, rows] of Object.entries(data.sign_in_means)) {
+    if (rows.length === 0) continue;
+    line(`${named(t.tables, table)}: ${rows.length}`, FONTS.bold);
+    for (const text of rows.map((row) => means(row, language)).filter(Boolean)) line(`– ${text}`);
+  }
+  const { log } = textsIn(language).konto;
   heading(t.pdfActivities);
-  for (const { at, event, detail } of data.activities) line(`${at}: ${event} ${JSON.stringify(detail)}`);
+  for (const { at, event, detail } of data.activities) {
+    const method = 'method' in detail ? ` (${named(log.methods, String(detail.method))})` : '';
+    line(`${moment(new Date(at), language)}: ${named(log.events, event)}${method}`);
+  }
   heading(t.pdfRecord);
-  for (const { on, event, by } of data.record) line(`${day(on)}: ${event} (${by})`);
+  for (const { on, event, by } of data.record) {
+    line(`${day(on)}: ${named(log.events, event)}${by === 'staff' ? `, ${log.byOthers}` : ''}`);
+  }
   root.end();
   doc.end();
   await ended;

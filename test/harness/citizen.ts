@@ -11,6 +11,8 @@ export type CitizenData = {
   readonly familyName: string;
   /** Without one the citizen chooses passkeys. */
   readonly password?: string;
+  /** YYYY-MM-DD, where a service requires one. */
+  readonly birthdate?: string;
   /** Street, postal code, town. */
   readonly address?: readonly [string, string, string];
 };

@@ -117,6 +117,8 @@ type Options = {
   readonly town?: Town;
   /** Changes what is registered of the services. */
   readonly registered?: (registration: Registration) => Registration;
+  /** In place of the fourteen days that a deletion waits. */
+  readonly deletionSeconds?: number;
   /** Further services, for which there is no server. */
   readonly registrations?: readonly Registration[];
   /** The provider's name, where programs come that know only the machine's own. */
@@ -236,7 +238,11 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     ...(options.backupMeasures && { backupMeasures: options.backupMeasures }),
     // The services are on loopback, where only the sandbox may send logout tokens.
     ...(options.production !== true && {
-      sandbox: { inboxUrl: `${issuer}/postfach`, testSuites: options.testSuites === true },
+      sandbox: {
+        inboxUrl: `${issuer}/postfach`,
+        testSuites: options.testSuites === true,
+        deletionSeconds: options.deletionSeconds,
+      },
     }),
     ...(options.metrics && { metrics: options.metrics }),
   });

@@ -21,7 +21,8 @@ const answerTo = async (
       ? ['without-address', {}]
       : ['address', { street_address, postal_code, locality }];
   if (has('details')) {
-    const all = { given_name: data.givenName, family_name: data.familyName, day: '27', month: '3', year: '1985' };
+    const [year = '', month = '', day = ''] = (data.birthdate ?? '1985-03-27').split('-');
+    const all = { given_name: data.givenName, family_name: data.familyName, day, month, year };
     return [
       'details',
       Object.fromEntries(Object.entries(all).filter(([name]) => page.text.includes(`name="${name}"`))),
