@@ -138,11 +138,15 @@ export const complete = async (cli: Cli, command: Command, args: Args): Promise<
 
 const ask = async (cli: Cli, name: string, text: string, values?: readonly string[]): Promise<string> => {
   if (!cli.interactive) throw new Refusal(EXIT.usage, cli.t.missing(name));
+  const choice = values?.map((value, index) => `  ${index + 1} ${cli.t.terms[value] ?? value}`).join('\n');
   for (;;) {
-    const answer = (await cli.ask(values === undefined ? `${text}: ` : `${text} (${values.join(' | ')}): `)).trim();
-    // The first letters are enough, where they fit only one.
-    const fitting = values?.filter((value) => value.startsWith(answer)) ?? [answer];
-    if (answer !== '' && fitting.length === 1 && fitting[0] !== undefined) return fitting[0];
+    const answer = (await cli.ask(choice === undefined ? `${text}: ` : `${text}:\n${choice}\n> `)).trim();
+    if (values === undefined && answer !== '') return answer;
+    // A number, the word itself, or its first letters where they fit only one.
+    const numbered = /^\d+$/.test(answer) ? values?.[Number(answer) - 1] : undefined;
+    if (numbered !== undefined) return numbered;
+    const fitting = values?.filter((value) => value.startsWith(answer)) ?? [];
     if (values?.includes(answer) === true) return answer;
+    if (answer !== '' && fitting.length === 1 && fitting[0] !== undefined) return fitting[0];
   }
 };

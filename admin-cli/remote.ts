@@ -24,23 +24,28 @@ const fieldsOf = (args: Args): Record<string, unknown> =>
     ),
   );
 
-/** A command that calls the verb of the same name. */
+/**
+ * A command that calls the verb of the same name. At a terminal a dry run shows what would be, and asks whether to do it;
+ * a script says `--commit`.
+ */
 export const remote = (spec: Remote): Command => ({
   ...spec,
   async run(cli, args) {
     const input = spec.input?.(args, cli) ?? fieldsOf(args);
-    const result = await call(cli, spec.name, { ...input, ...(spec.changes && { commit: args.commit }) });
-    const { committed, ...rest } = result;
-    const shown = { ...rest, ...saveLetter(cli, result, args) };
-    if (args.json) {
-      cli.print(JSON.stringify(spec.changes ? { committed, ...shown } : shown, null, 2));
-      return EXIT.done;
-    }
-    spec.show?.(cli, shown, args);
-    if (spec.changes) {
-      if (committed !== true) cli.say(cli.t.dryRun);
-      else cli.say(result['again'] === true ? cli.t.again : cli.good(cli.t.done));
-    }
+    const ask = async (commit: boolean): Promise<boolean> => {
+      const result = await call(cli, spec.name, { ...input, ...(spec.changes && { commit }) });
+      const { committed, ...rest } = result;
+      const shown = { ...rest, ...saveLetter(cli, result, args) };
+      if (args.json) cli.print(JSON.stringify(spec.changes ? { committed, ...shown } : shown, null, 2));
+      else spec.show?.(cli, { ...shown, ...(spec.changes && { committed }) }, args);
+      if (spec.changes && !args.json && committed === true)
+        cli.say(result['again'] === true ? cli.t.again : cli.good(cli.t.done));
+      return committed === true || !spec.changes || args.json;
+    };
+    if (await ask(args.commit)) return EXIT.done;
+    if (!cli.interactive) cli.say(cli.t.dryRun);
+    else if (cli.t.commitYes.test((await cli.ask(cli.t.commitNow)).trim())) await ask(true);
+    else cli.say(cli.t.notDone);
     return EXIT.done;
   },
 });
@@ -67,6 +72,9 @@ const saveLetter = (cli: Cli, result: Result, args: Args): { letter?: string } =
 
 /** The state of something, in the person's words. */
 export const stateOf = (cli: Cli, value: unknown): string => cli.t.status[String(value)] ?? String(value ?? '');
+
+/** One of a closed list, in the person's words. */
+export const termOf = (cli: Cli, value: unknown): string => cli.t.terms[String(value)] ?? word(value);
 
 /** Who or what, as text; nothing for what is not there. */
 export const word = (value: unknown): string => (value === undefined || value === null ? '' : String(value));
@@ -151,8 +159,8 @@ export const showRecovery = (cli: Cli, recovery: RecoveryView): void => {
     [w.number, word(recovery['number'])],
     [w.status, stateOf(cli, recovery['status'])],
     [w.kennung, word(recovery['kennung'])],
-    [w.evidence, word(recovery['evidence'])],
-    [w.reason, word(recovery['reason'])],
+    [w.evidence, termOf(cli, recovery['evidence'])],
+    [w.reason, termOf(cli, recovery['reason'])],
     [w.ticket, word(recovery['ticket'])],
     [w.openedBy, word(recovery['openedBy'])],
     [w.openedAt, when(cli, recovery['openedAt'])],

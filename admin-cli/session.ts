@@ -5,6 +5,7 @@ import * as oidc from 'openid-client';
 import type { Cli } from './cli.ts';
 import { EXIT, Refusal } from './command.ts';
 import { when } from './moments.ts';
+import { plain } from './plain.ts';
 
 /** What is kept between commands: tokens that are of no use without the key beside them. */
 type Kept = {
@@ -153,7 +154,9 @@ export const call = async (
 };
 
 const read2xx = async (cli: Cli, verb: string, answer: Response): Promise<Record<string, unknown>> => {
-  const body = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
+  const said = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
+  // Names and reasons come from all sorts of people. An export goes to a file, as it is.
+  const body = verb === 'audit export' ? said : plain(said);
   switch (answer.status) {
     case 200:
       return body;

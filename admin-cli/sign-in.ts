@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import * as oidc from 'openid-client';
 import type { Cli } from './cli.ts';
 import { EXIT, Refusal } from './command.ts';
+import { plainText } from './plain.ts';
 import { begin, discover, newKey, resourceOf, SCOPE } from './session.ts';
 
 const WAIT_MS = 10 * 60 * 1000;
@@ -111,7 +112,7 @@ export const signIn = async (cli: Cli, server: string, way: 'browser' | 'address
   } catch (error) {
     if (error instanceof Refusal) throw error;
     if (error instanceof oidc.AuthorizationResponseError || error instanceof oidc.ResponseBodyError) {
-      throw new Refusal(EXIT.signIn, cli.t.loginFailed(error.error_description ?? error.error));
+      throw new Refusal(EXIT.signIn, cli.t.loginFailed(plainText(error.error_description ?? error.error)));
     }
     if (error instanceof oidc.ClientError || error instanceof TypeError) {
       throw new Refusal(EXIT.unavailable, cli.t.unreachable(server));

@@ -1,5 +1,5 @@
 import { when } from '../moments.ts';
-import { remote, stateOf, word } from '../remote.ts';
+import { remote, stateOf, termOf, word } from '../remote.ts';
 export const recoveryList = remote({
   name: 'recovery list',
   text: { de: 'zeigt die laufenden Vorgänge', en: 'shows the cases under way' },
@@ -16,7 +16,7 @@ export const recoveryList = remote({
         word(row['number']),
         stateOf(cli, row['status']),
         word(row['kennung']),
-        word(row['evidence']),
+        termOf(cli, row['evidence']),
         word(row['ticket']),
         word(row['openedBy']),
         when(cli, row['openedAt']),

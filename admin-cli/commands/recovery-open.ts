@@ -24,8 +24,10 @@ export const recoveryOpen = remote({
   show(cli, result) {
     const recovery = result['recovery'] as Record<string, unknown>;
     const told = result['told'] as { email: boolean; post: boolean };
-    showRecovery(cli, recovery);
+    const done = result['committed'] === true;
+    // A dry run's number is that of no case.
+    showRecovery(cli, done ? recovery : { ...recovery, number: undefined });
     cli.say(told.email ? cli.t.toldByMail : told.post ? cli.t.toldByPost : cli.bad(cli.t.tellHim));
-    cli.say(cli.t.nextApprove(String(recovery['number'])));
+    if (done) cli.say(cli.t.nextApprove(String(recovery['number'])));
   },
 });
