@@ -28,6 +28,11 @@ const run = async (cli: Cli, argv: readonly string[]): Promise<number> => {
   return command.run(cli, await complete(cli, command, args));
 };
 
+// `schluessel audit export | head` is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(EXIT.done);
+});
 const argv = process.argv.slice(2);
 const cli = openCli(process, argv);
 try {

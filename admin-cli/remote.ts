@@ -32,19 +32,19 @@ export const remote = (spec: Remote): Command => ({
   ...spec,
   async run(cli, args) {
     const input = spec.input?.(args, cli) ?? fieldsOf(args);
-    const ask = async (commit: boolean): Promise<boolean> => {
+    const ask = async (commit: boolean, confirmed = false): Promise<boolean> => {
       const result = await call(cli, spec.name, { ...input, ...(spec.changes && { commit }) });
       const { committed, ...rest } = result;
       const shown = { ...rest, ...saveLetter(cli, result, args) };
       if (args.json) cli.print(JSON.stringify(spec.changes ? { committed, ...shown } : shown, null, 2));
-      else spec.show?.(cli, { ...shown, ...(spec.changes && { committed }) }, args);
+      else spec.show?.(cli, { ...shown, ...(spec.changes && { committed, confirmed }) }, args);
       if (spec.changes && !args.json && committed === true)
         cli.say(result['again'] === true ? cli.t.again : cli.good(cli.t.done));
       return committed === true || !spec.changes || args.json;
     };
     if (await ask(args.commit)) return EXIT.done;
     if (!cli.interactive) cli.say(cli.t.dryRun);
-    else if (cli.t.commitYes.test((await cli.ask(cli.t.commitNow)).trim())) await ask(true);
+    else if (cli.t.commitYes.test((await cli.ask(cli.t.commitNow)).trim())) await ask(true, true);
     else cli.say(cli.t.notDone);
     return EXIT.done;
   },
@@ -157,8 +157,9 @@ export const showRecovery = (cli: Cli, recovery: RecoveryView): void => {
   const w = cli.t.words;
   cli.facts([
     [w.number, word(recovery['number'])],
-    [w.status, stateOf(cli, recovery['status'])],
+    [w.status, recovery['status'] === undefined ? '' : stateOf(cli, recovery['status'])],
     [w.kennung, word(recovery['kennung'])],
+    [w.name, word(recovery['name'])],
     [w.evidence, termOf(cli, recovery['evidence'])],
     [w.reason, termOf(cli, recovery['reason'])],
     [w.ticket, word(recovery['ticket'])],

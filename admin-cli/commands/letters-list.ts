@@ -1,4 +1,4 @@
-import { when } from '../moments.ts';
+import { day, when } from '../moments.ts';
 import { remote, word } from '../remote.ts';
 export const lettersList = remote({
   name: 'letters list',
@@ -11,7 +11,7 @@ export const lettersList = remote({
   examples: ['letters list'],
   show(cli, result) {
     const w = cli.t.words;
-    const since = when(cli, result['since']);
+    const since = day(cli, result['since']);
     cli.facts([[w.waiting, since === '' ? word(result['waiting']) : `${result['waiting']} (${since})`]]);
     const batches = result['batches'] as Record<string, unknown>[];
     if (batches.length === 0) return;

@@ -14,8 +14,9 @@ export const recoveryApprove = remote({
     ...(options['delivery'] !== undefined && { delivery: options['delivery'] }),
   }),
   show(cli, result) {
+    const recovery = result['recovery'] as Record<string, unknown>;
     showRecovery(cli, {
-      ...(result['recovery'] as object),
+      ...(result['confirmed'] === true ? { number: recovery['number'] } : recovery),
       validFrom: result['validFrom'],
       expiresAt: result['expiresAt'],
     });

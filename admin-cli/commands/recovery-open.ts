@@ -25,8 +25,10 @@ export const recoveryOpen = remote({
     const recovery = result['recovery'] as Record<string, unknown>;
     const told = result['told'] as { email: boolean; post: boolean };
     const done = result['committed'] === true;
-    // A dry run's number is that of no case.
-    showRecovery(cli, done ? recovery : { ...recovery, number: undefined });
+    const { number } = recovery;
+    // A dry run's number is that of no case. What was just confirmed need not be read again.
+    if (result['confirmed'] === true) showRecovery(cli, { number });
+    else showRecovery(cli, { ...recovery, name: result['name'], number: done ? number : undefined });
     cli.say(told.email ? cli.t.toldByMail : told.post ? cli.t.toldByPost : cli.bad(cli.t.tellHim));
     if (done) cli.say(cli.t.nextApprove(String(recovery['number'])));
   },

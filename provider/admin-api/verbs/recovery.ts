@@ -2,6 +2,7 @@ import * as accounts from '../../../accounts/accounts.ts';
 import * as attributes from '../../../accounts/attributes.ts';
 import * as audit from '../../../accounts/audit.ts';
 import type { Context } from '../../../accounts/context.ts';
+import type { AccountId } from '../../../accounts/ids.ts';
 import * as recoveries from '../../../accounts/recoveries.ts';
 import * as recoveryCases from '../../../accounts/recovery-cases.ts';
 import * as staff from '../../../accounts/staff.ts';
@@ -30,6 +31,11 @@ const shown = async (ctx: Context, all: readonly recoveryCases.Recovery[]) => {
   );
 };
 
+const nameOf = async (ctx: Context, account: AccountId): Promise<string> => {
+  const known = await attributes.read(ctx, account);
+  return [known.given_name, known.family_name].filter((part) => part !== undefined).join(' ');
+};
+
 const letters = (deps: AdminDeps) => citizenLetters(deps.town, deps.issuer);
 
 export const recoveryVerbs = {
@@ -44,7 +50,9 @@ export const recoveryVerbs = {
       switch (opened.outcome) {
         case 'opened': {
           const [recovery] = await shown(ctx, [opened.recovery]);
-          return ok({ recovery, told: opened.channels, again: opened.again });
+          // To be compared with the card.
+          const name = await nameOf(ctx, opened.recovery.account);
+          return ok({ recovery, ...(name !== '' && { name }), told: opened.channels, again: opened.again });
         }
         case 'already-open':
           return refuse('already-open', { number: opened.number });
@@ -69,7 +77,7 @@ export const recoveryVerbs = {
       if (!commit) return ok({ recovery: view, validFrom, expiresAt, delivery: way, renewed });
       const account = await accounts.load(ctx, recovery.account);
       const known = await attributes.read(ctx, recovery.account);
-      const name = [known.given_name, known.family_name].filter((part) => part !== undefined).join(' ');
+      const name = await nameOf(ctx, recovery.account);
       const pdf = await letterPdf({
         town: deps.town,
         issuer: deps.issuer,
