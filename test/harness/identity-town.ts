@@ -1,6 +1,7 @@
 /** A town with all three identity sources, and what citizens do at each of them. */
 import { connect } from 'node:tls';
 import type { Registration } from '../../accounts/town.ts';
+import type { SourceSettings } from '../../adapters/source-config.ts';
 import { startBundId } from '../../infra/sandbox/counterparts/bundid-idp.ts';
 import { certificateHash } from '../../infra/sandbox/counterparts/certificates.ts';
 import { startStaffIdp } from '../../infra/sandbox/counterparts/staff-idp.ts';
@@ -40,7 +41,12 @@ const certificateOf = (origin: string): Promise<Uint8Array> =>
     socket.on('error', reject);
   });
 
-export const startIdentityTown = async (options: { host?: string } = {}) => {
+type Options = Pick<NonNullable<Parameters<typeof startTown>[0]>, 'host' | 'around' | 'now'> & {
+  /** Changes what the provider knows of its sources. */
+  readonly change?: (sources: Required<SourceSettings>) => SourceSettings;
+};
+
+export const startIdentityTown = async ({ change = (sources) => sources, ...options }: Options = {}) => {
   const stack = new AsyncDisposableStack();
   let clientUrl = '';
   let bundIdPort = 0;
@@ -96,7 +102,7 @@ export const startIdentityTown = async (options: { host?: string } = {}) => {
       });
       stack.defer(staff.close);
       staffIssuer = staff.issuer;
-      return {
+      return change({
         eid: { ...eid.settings, client: new URL(eid.clientUrl) },
         bundid: {
           entityId,
@@ -120,7 +126,7 @@ export const startIdentityTown = async (options: { host?: string } = {}) => {
           levels: { 'urn:town:mfa': 'substantial' },
           insecureLoopback: true,
         },
-      };
+      });
     },
   });
   stack.defer(town.close);

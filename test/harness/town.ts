@@ -17,6 +17,7 @@ import type { Metrics } from '../../provider/metrics.ts';
 import { type Front, startFront } from './front.ts';
 import { type MailSink, startMailSink } from './mail-sink.ts';
 import { type TestDatabase, testDatabase } from './postgres.ts';
+import type { NodeFacts } from './second-node.ts';
 import { createService, type Service } from './service.ts';
 
 const HOSTS = {
@@ -129,8 +130,8 @@ type Options = {
   readonly testSuites?: boolean;
   /** Of the authority whose client certificates the proxy verifies, PEM. */
   readonly clientAuthority?: string;
-  /** Goes around the provider's handler. */
-  readonly around?: (handler: App['handler']) => App['handler'];
+  /** Goes around the provider's handler; the facts make another node beside it. */
+  readonly around?: (handler: App['handler'], facts: NodeFacts) => App['handler'] | Promise<App['handler']>;
 };
 
 const registrationOf = (front: Front, name: ServiceName): Registration => {
@@ -248,7 +249,8 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
   });
   opened.defer(() => app.close());
   opened.defer(() => front.close());
-  await front.proxy(host, options.around?.(app.handler) ?? app.handler);
+  const facts = { issuer, databaseUrl: database.url, keyRing, smtpUrl: mail.url, town, sources };
+  await front.proxy(host, (await options.around?.(app.handler, facts)) ?? app.handler);
   await front.proxy(HOSTS.mtls, app.handler);
 
   const next: Partial<Record<ServiceName, string>> = {
