@@ -41,12 +41,14 @@ const certificateOf = (origin: string): Promise<Uint8Array> =>
     socket.on('error', reject);
   });
 
-type Options = Pick<NonNullable<Parameters<typeof startTown>[0]>, 'host' | 'around' | 'now'> & {
+type Options = Pick<NonNullable<Parameters<typeof startTown>[0]>, 'host' | 'around' | 'now' | 'registrations'> & {
   /** Changes what the provider knows of its sources. */
   readonly change?: (sources: Required<SourceSettings>) => SourceSettings;
+  /** Awaited by the eID-Server before each answer. */
+  readonly pause?: () => Promise<void>;
 };
 
-export const startIdentityTown = async ({ change = (sources) => sources, ...options }: Options = {}) => {
+export const startIdentityTown = async ({ change = (sources) => sources, pause, ...options }: Options = {}) => {
   const stack = new AsyncDisposableStack();
   let clientUrl = '';
   let bundIdPort = 0;
@@ -73,11 +75,15 @@ export const startIdentityTown = async ({ change = (sources) => sources, ...opti
       service('antrag', ['given_name', 'family_name', 'birthdate']),
       service('hoch', [], { minAcr: 'http://eidas.europa.eu/LoA/high' }),
       service('dienststelle', [], { staff: true }),
+      ...(options.registrations ?? []),
     ],
     sources: async (issuer) => {
       const tlsHashes = [certificateHash(await certificateOf(issuer))];
       const eid = await startEid(issuer, {
-        server: { terminal: { subjectName: 'Stadt Gütersloh', subjectUrl: issuer, tlsHashes } },
+        server: {
+          terminal: { subjectName: 'Stadt Gütersloh', subjectUrl: issuer, tlsHashes },
+          ...(pause && { pause }),
+        },
       });
       stack.defer(eid.close);
       clientUrl = eid.clientUrl;

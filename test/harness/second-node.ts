@@ -55,8 +55,12 @@ export class SecondNode {
 
   #answer<T>(ask: () => void): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#child?.once('message', (message) => resolve(message as T));
-      this.#child?.once('exit', (code) => reject(new Error(`the second node ended with ${code}`)));
+      const ended = (code: number | null): void => reject(new Error(`the second node ended with ${code}`));
+      this.#child?.once('exit', ended);
+      this.#child?.once('message', (message) => {
+        this.#child?.off('exit', ended);
+        resolve(message as T);
+      });
       ask();
     });
   }

@@ -28,6 +28,8 @@ export type EidServerOptions = {
     readonly tlsHashes: readonly string[];
   };
   readonly maxSessions: number;
+  /** Awaited before each answer: how a server is slow. */
+  readonly pause?: () => Promise<void>;
 };
 
 const MAX_REQUEST_BYTES = 64 * 1024;
@@ -102,7 +104,8 @@ export const startEidServer = async (
         body += chunk;
         if (body.length > MAX_REQUEST_BYTES) req.destroy();
       });
-      req.on('end', () => {
+      req.on('end', async () => {
+        await options.pause?.();
         try {
           const xml = signedAnswer(answer(body), options.signing);
           res.writeHead(200, { 'content-type': 'text/xml; charset=utf-8' }).end(xml);

@@ -1,0 +1,163 @@
+/**
+ * Many citizens at their card readers at the same time: what that costs a node, and whether other traffic notices.
+ * LONG_SCALE=1 is the issue's 1,000.
+ */
+import { setTimeout } from 'node:timers/promises';
+import test from 'ava';
+import { useCard } from '../harness/eid.ts';
+import { type IdentityTown, startIdentityTown } from '../harness/identity-town.ts';
+import { MACHINE } from '../harness/machine.ts';
+import { atHome, basic } from '../harness/relying-party.ts';
+import { SecondNode } from '../harness/second-node.ts';
+import { type Answer, type Send, Visitor } from '../harness/visitor.ts';
+import { scaled } from './scale.ts';
+
+const PENDING = scaled(1000, 40);
+/** Calls to the eID-Server that wait at the same time. */
+const WAITING = scaled(200, 20);
+const TOKENS = scaled(600, 100);
+const MEMORY_BYTES = 200 * 1024 * 1024;
+const AT_ONCE = 8;
+
+/** Everybody has an address of their own, or their forms would be one person's flood. */
+class Citizen extends Visitor {
+  readonly #address: string;
+  constructor(number: number) {
+    super();
+    this.#address = `2001:db8::${number.toString(16)}`;
+  }
+  override send(to: string | URL, what: Send = {}): Promise<Answer> {
+    return super.send(to, { ...what, headers: { ...what.headers, 'x-forwarded-for': this.#address } });
+  }
+}
+
+/** The node under test, alone: what it uses is nobody else's. */
+const node = new SecondNode();
+let place: IdentityTown;
+/** What the eID-Server waits for before it answers. */
+let gate = Promise.resolve();
+
+test.before(async () => {
+  place = await startIdentityTown({
+    registrations: [MACHINE],
+    pause: () => gate,
+    async around(_handler, facts) {
+      await node.start(facts);
+      return node.handler;
+    },
+  });
+});
+test.after.always(async () => {
+  await place?.close();
+  await node.close();
+});
+
+const inParallel = async <T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> => {
+  const results: T[] = [];
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let index = next++; index < count; index = next++) results[index] = await work(index);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  return results;
+};
+
+/** Tokens for a program; how many a second, and how long the slowest of a hundred took. */
+const tokenTraffic = async (): Promise<{ perSecond: number; p99: number; refused: number }> => {
+  const times: number[] = [];
+  let refused = 0;
+  const began = performance.now();
+  await inParallel(TOKENS, async () => {
+    const at = performance.now();
+    const answer = await new Visitor().send(new URL('/token', place.town.issuer), {
+      method: 'POST',
+      body: new URLSearchParams({ grant_type: 'client_credentials' }),
+      headers: { authorization: basic(place.town, 'maschine'), accept: 'application/json' },
+    });
+    times.push(performance.now() - at);
+    if (answer.status !== 200) refused += 1;
+  });
+  const seconds = (performance.now() - began) / 1000;
+  const sorted = times.toSorted((one, other) => one - other);
+  return {
+    perSecond: Math.round(TOKENS / seconds),
+    p99: Math.round(sorted[Math.floor(sorted.length * 0.99)] ?? 0),
+    refused,
+  };
+};
+
+const MB = 1024 * 1024;
+
+test.serial(`${PENDING} exchanges wait for a card and cost nothing that others need`, async (t) => {
+  t.timeout(20 * 60_000);
+  await tokenTraffic();
+  const idle = await node.state();
+  const quiet = await tokenTraffic();
+
+  const pending = await inParallel(PENDING, async (index) => {
+    const citizen = new Citizen(index + 1);
+    const away = await citizen.submitTo(await place.begin(citizen, 'fahrkarte'), 'eid');
+    const token = await new Citizen(index + 1).send(place.tcTokenOf(away));
+    return { citizen, away, tokenStatus: token.status };
+  });
+  t.is(pending.filter(({ tokenStatus }) => tokenStatus === 200).length, PENDING);
+  const waiting = await node.state();
+  const grown = waiting.memoryBytes - idle.memoryBytes;
+  t.is(waiting.busyConnections, 0);
+  t.is(waiting.waitingForConnections, 0);
+  // Other programs on the machine come and go: the best of three counts.
+  const tries = [await tokenTraffic(), await tokenTraffic(), await tokenTraffic()];
+  const meanwhile = tries.reduce((best, one) => (one.perSecond > best.perSecond ? one : best));
+  t.log(
+    `memory: ${Math.round(idle.memoryBytes / MB)} MB idle, ${Math.round(grown / MB)} MB more with ${PENDING} pending`,
+  );
+  t.log(
+    `tokens: ${quiet.perSecond}/s before (p99 ${quiet.p99} ms), ${meanwhile.perSecond}/s meanwhile (p99 ${meanwhile.p99} ms)`,
+  );
+  t.true(grown < MEMORY_BYTES);
+  t.is(quiet.refused + tries.reduce((sum, one) => sum + one.refused, 0), 0);
+  t.true(meanwhile.perSecond > quiet.perSecond / 2);
+
+  // Each of them can still be finished.
+  const last = pending.at(-1);
+  if (last === undefined) return t.fail();
+  const fresh = await last.citizen.open(last.away.url, atHome(place.town));
+  t.is(fresh.status, 200);
+});
+
+test.serial(`${WAITING} calls wait for the eID-Server and hold no database connection`, async (t) => {
+  t.timeout(10 * 60_000);
+  const ready = await inParallel(WAITING, async (index) => {
+    const citizen = new Citizen(10_000 + index);
+    const away = await citizen.submitTo(await place.begin(citizen, 'fahrkarte'), 'eid');
+    const used = await useCard(place.clientUrl(), place.tcTokenOf(away), { card: 'hans', pin: '123456', how: 'send' });
+    return { citizen, back: used.back ?? '' };
+  });
+  const before = await node.state();
+  // The connections stand, the answers do not come: for less than the time-out.
+  const { promise, resolve: release } = Promise.withResolvers<void>();
+  gate = promise;
+  const answers = ready.map(({ citizen, back }) => citizen.send(back));
+  const allWait = async (): Promise<boolean> => {
+    const { served, busyConnections } = await node.state();
+    return served - before.served >= WAITING && busyConnections === 0;
+  };
+  for (let tries = 0; tries < 200 && !(await allWait()); tries += 1) await setTimeout(20);
+  const held = await node.state();
+  t.is(held.served - before.served, WAITING);
+  const busy = [held.busyConnections, held.waitingForConnections];
+  const token = await new Visitor().send(new URL('/token', place.town.issuer), {
+    method: 'POST',
+    body: new URLSearchParams({ grant_type: 'client_credentials' }),
+    headers: { authorization: basic(place.town, 'maschine'), accept: 'application/json' },
+  });
+  t.is(token.status, 200);
+  const grown = (await node.state()).memoryBytes - before.memoryBytes;
+  release();
+  const came = await Promise.all(answers);
+  t.log(
+    `${WAITING} calls waiting: connections busy and queued ${busy.join(' and ')}, ${Math.round(grown / MB)} MB more`,
+  );
+  t.deepEqual(busy, [0, 0]);
+  t.is(came.filter(({ status }) => status === 303).length, WAITING);
+});
