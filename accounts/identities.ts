@@ -321,11 +321,9 @@ export const closeOther = (
       .whereIn('account_id', [accounts.keep, accounts.close])
       .select('id', 'account_id');
     if (linked === undefined) return { outcome: 'stale' };
-    const names = contradictions(
-      await attributesOf.readProofed(tx, accounts.keep),
-      await attributesOf.readProofed(tx, accounts.close),
-    );
-    if (names.length > 0) return { outcome: 'stale' };
+    const kept = await attributesOf.readProofed(tx, accounts.keep);
+    for (const other of [await attributesOf.readProofed(tx, accounts.close), proven.attributes])
+      if (contradictions(kept, other).length > 0) return { outcome: 'stale' };
     if (linked.account_id !== accounts.keep) {
       await tx
         .db('identities')
@@ -337,6 +335,7 @@ export const closeOther = (
       await audit.record(tx, 'identity-unlinked', { account: accounts.close, detail });
       await audit.record(tx, 'identity-linked', { account: accounts.keep, detail: { ...detail, replaced: false } });
     }
+    await keep(tx, accounts.keep, proven);
     const requested = await deletion.request(tx, accounts.close, () => undefined, regretSeconds);
     if (requested.outcome === 'unknown') throw new Error('an account under lock is gone');
     const { due } = requested;

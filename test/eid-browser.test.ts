@@ -1,8 +1,8 @@
 import test from 'ava';
 import { de } from '../interactions/texts/de.ts';
 import { type Browser, type Page, startBrowser } from './harness/browser.ts';
+import { arrived, newPage, press, toService } from './harness/identity-pages.ts';
 import { type IdentityTown, startIdentityTown } from './harness/identity-town.ts';
-import { authorizationUrl, pkce } from './harness/relying-party.ts';
 
 const t9n = de.identity;
 let place: IdentityTown;
@@ -17,23 +17,11 @@ test.after.always(async () => {
   await place?.close();
 });
 
-/** A citizen's own browser, and what it reports as broken. */
-const newPage = async (): Promise<{ page: Page; complaints: string[] }> => {
-  const page = await (await browser.newContext({ locale: 'de-DE' })).newPage();
-  const complaints: string[] = [];
-  page.on('console', (message) => {
-    if (/Content Security Policy|Refused to/.test(message.text())) complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  return { page, complaints };
-};
-
-const press = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).click();
 const signedIn = (page: Page) => page.waitForURL(`${place.town.services.fahrkarte.origin}/`);
 const toSignIn = (page: Page) => page.goto(`${place.town.services.fahrkarte.origin}/anmelden`);
 
 test.serial('register with the Online-Ausweis, and sign in again with it', async (t) => {
-  const { page, complaints } = await newPage();
+  const { page, complaints } = await newPage(browser);
   const byCard = async () => {
     await toSignIn(page);
     await press(page, t9n.buttons.eid);
@@ -58,7 +46,7 @@ test.serial('register with the Online-Ausweis, and sign in again with it', async
 });
 
 test.serial('where no AusweisApp answers, the page says so and offers the other ways', async (t) => {
-  const { page } = await newPage();
+  const { page } = await newPage(browser);
   await page.route('http://127.0.0.1:*/eID-Client?Status=json', (route) => route.abort());
   await toSignIn(page);
   await press(page, t9n.buttons.eid);
@@ -68,7 +56,7 @@ test.serial('where no AusweisApp answers, the page says so and offers the other 
 });
 
 test.serial('register with BundID, and sign in again with it', async (t) => {
-  const { page, complaints } = await newPage();
+  const { page, complaints } = await newPage(browser);
   const byBundId = async (way: string) => {
     await toSignIn(page);
     await press(page, t9n.buttons.bundid);
@@ -90,15 +78,12 @@ test.serial('register with BundID, and sign in again with it', async (t) => {
 });
 
 test.serial('staff go to their own provider and come back', async (t) => {
-  const { page, complaints } = await newPage();
-  const url = authorizationUrl(place.town, 'fahrkarte', pkce());
-  url.searchParams.set('client_id', 'dienststelle');
-  url.searchParams.set('redirect_uri', 'https://dienst.example/callback');
-  await page.goto(url.href);
+  const { page, complaints } = await newPage(browser);
+  await toService(page, place, 'dienststelle');
   await press(page, t9n.buttons.upstream);
   await page.getByRole('link', { name: t9n.upstream.submit, exact: true }).click();
   await page.getByRole('button', { name: 'Karin Weber, Bürgerbüro' }).click();
-  await page.getByRole('heading', { name: t9n.unknown.title.staff }).waitFor();
-  t.is(await page.getByRole('button', { name: t9n.unknown.open.eid, exact: true }).count(), 0);
+  await press(page, t9n.unknown.open.staff);
+  await arrived(page);
   t.deepEqual(complaints, []);
 });

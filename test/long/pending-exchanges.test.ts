@@ -24,7 +24,7 @@ class Citizen extends Visitor {
   readonly #address: string;
   constructor(number: number) {
     super();
-    this.#address = `2001:db8::${number.toString(16)}`;
+    this.#address = `2001:db8:${number.toString(16)}::1`;
   }
   override send(to: string | URL, what: Send = {}): Promise<Answer> {
     return super.send(to, { ...what, headers: { ...what.headers, 'x-forwarded-for': this.#address } });
