@@ -41,9 +41,12 @@ export type Production = Node & {
 
 const SHIFTED_CLOCK = fileURLToPath(new URL('shifted-clock.ts', import.meta.url));
 
-/** Starts a process with these settings and waits until it answers; its clock may be wrong by some seconds. */
+/**
+ * Starts a process with these settings, on a free port unless they name one, and waits until it answers; its clock may be
+ * wrong by some seconds.
+ */
 export const startNode = async (settings: Readonly<Record<string, string>>, clockSeconds = 0): Promise<Node> => {
-  const port = await freePort();
+  const port = Number(settings['PORT'] ?? (await freePort()));
   const shift = clockSeconds === 0 ? [] : ['--import', SHIFTED_CLOCK];
   const child = spawn(process.execPath, [...shift, MAIN], {
     env: { ...settings, PORT: String(port), PATH: process.env['PATH'], TEST_CLOCK_SECONDS: String(clockSeconds) },
