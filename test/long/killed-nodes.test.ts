@@ -49,8 +49,8 @@ test.serial(
     const registrations = services('stadt-guetersloh');
     const [portal] = registrations;
     if (portal === undefined) throw new Error('no service');
-    const place = await openPlace(registrations);
-    const nodes: Production[] = [await place.start(), await place.start()];
+    const place = await startProduction(registrations);
+    const nodes: Node[] = [place, await startNode(place.settings)];
     const ports = nodes.map(({ port }) => port);
     const fronts = Array.from({ length: LANES }, () => new Front(() => ports));
     try {
@@ -139,8 +139,8 @@ test.serial(
       t.deepEqual((await auditChain.verify(place.context, [])).faults, []);
     } finally {
       for (const front of fronts) front.close();
-      await Promise.all(nodes.map((node) => node.stop()));
-      await place.close();
+      await Promise.all(nodes.filter((node) => node !== place).map((node) => node.stop()));
+      await place.stop();
     }
   },
 );
