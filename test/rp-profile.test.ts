@@ -35,7 +35,7 @@ test('PROFILE=sandbox serves a test suite behind TLS under another issuer, and i
   const sandbox = startSandboxProcess({
     port,
     folder: newFolder(),
-    env: { PROFILE: 'sandbox', ISSUER: issuer },
+    env: { PROFILE: 'sandbox', ISSUER: issuer, MTLS_ORIGIN: 'https://mtls.suite.example' },
   });
   t.teardown(async () => {
     sandbox.kill('SIGINT');
@@ -47,6 +47,8 @@ test('PROFILE=sandbox serves a test suite behind TLS under another issuer, and i
   const { body } = await sendJson(`${issuer}/.well-known/openid-configuration`, 'GET');
   t.is(body['issuer'], issuer);
   t.is(body['registration_endpoint'], `${issuer}/reg`);
+  t.true((body['response_types_supported'] as string[]).includes('id_token token'));
+  t.like(body['mtls_endpoint_aliases'], { token_endpoint: 'https://mtls.suite.example/token' });
   const client = await registerTrial(town);
   const visitor = new Visitor();
   let page = await visitor.open(requestUrl(town, client));
