@@ -60,6 +60,18 @@ export class SoftPasskey {
     };
   }
 
+  /** As a browser's virtual authenticator takes it (CDP, WebAuthn.addCredential). */
+  export(rpId: string) {
+    return {
+      credentialId: this.credentialId.toString('base64'),
+      isResidentCredential: true,
+      rpId,
+      privateKey: this.#privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64'),
+      userHandle: this.#handle.toString('base64'),
+      signCount: 0,
+    };
+  }
+
   static #clientData(type: string, { challenge, origin }: Ceremony): Buffer {
     return Buffer.from(JSON.stringify({ type, challenge, origin, crossOrigin: false }));
   }
