@@ -249,24 +249,32 @@ const waysOn = (has: Enrolled): readonly { readonly first: Missing; readonly kin
   ...(has.password && has.codes > 0 ? [{ first: 'primary', kinds: ['pwd', 'code'] } as const] : []),
 ];
 
+/** Whether nothing would be missing any more if these were shown now. */
+export const reaches = (
+  kinds: readonly ProofKind[],
+  requirement: Requirement,
+  evidence: Evidence,
+  has: Enrolled,
+  now: number,
+): boolean => {
+  const weak = (kind: ProofKind): boolean =>
+    (kind === 'passkey' && !has.strongPasskey) || (kind === 'otp' && has.weakTotp);
+  const added = kinds.map(
+    // BundID is asked for the level that is needed.
+    (kind): Proof => ({
+      kind,
+      at: now,
+      ...(weak(kind) && { weak: true }),
+      ...(kind === 'bundid' && { strong: true }),
+    }),
+  );
+  return isMet(requirement, { ...evidence, proofs: joinProofs(evidence.proofs, added) }, has, now);
+};
+
 /** What is missing for `requirement`: the shortest way on from what has been shown already. */
 export const missingFor = (requirement: Requirement, evidence: Evidence, has: Enrolled, now: number): Missing => {
   if (isMet(requirement, evidence, has, now)) return 'nothing';
-  const reaches = (kinds: readonly ProofKind[]): boolean => {
-    const weak = (kind: ProofKind): boolean =>
-      (kind === 'passkey' && !has.strongPasskey) || (kind === 'otp' && has.weakTotp);
-    const added = kinds.map(
-      // BundID is asked for the level that is needed.
-      (kind): Proof => ({
-        kind,
-        at: now,
-        ...(weak(kind) && { weak: true }),
-        ...(kind === 'bundid' && { strong: true }),
-      }),
-    );
-    return isMet(requirement, { ...evidence, proofs: joinProofs(evidence.proofs, added) }, has, now);
-  };
-  const ways = waysOn(has).filter(({ kinds }) => reaches(kinds));
+  const ways = waysOn(has).filter(({ kinds }) => reaches(kinds, requirement, evidence, has, now));
   const [best] = ways;
   if (best === undefined) return 'unreachable';
   // The page for the first factor offers passkey and password; with only one way there, it shows that alone.

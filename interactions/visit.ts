@@ -49,6 +49,8 @@ export type Visit = {
   readonly has: assurance.Enrolled | undefined;
   /** The session of this account goes on and only more is asked for. */
   readonly steppingUp: boolean;
+  /** A code of the app would do; where there is a passkey, it may not. */
+  readonly appHelps: boolean;
   /** What is missing is a wish: the citizen may leave it. */
   readonly optional: boolean;
   /** What a source has to be asked for: a wish counts only once the citizen is known, as it must keep nobody out. */
@@ -128,7 +130,7 @@ const accountOf = (interaction: Interaction, progress: Progress): AccountId | un
   return stepsUp(interaction, progress) ? ofSession : progress.evidence?.account;
 };
 
-type Standing = Pick<Visit, 'proofs' | 'has' | 'steppingUp' | 'optional' | 'levelNeeded'> &
+type Standing = Pick<Visit, 'proofs' | 'has' | 'steppingUp' | 'optional' | 'levelNeeded' | 'appHelps'> &
   Pick<Needs, 'proof' | 'recoveryTotp' | 'offerPasskey'>;
 
 /** What was shown, what the account has, and what is missing for what the service asks. */
@@ -145,7 +147,15 @@ const standingOf = async (
   const proofs = assurance.joinProofs(before, shown);
   const requirement = assurance.requirementOf(interaction.params, registration);
   const levelNeeded = assurance.levelNeeded(requirement, account !== undefined && progress.skipped !== true);
-  const nothing = { proofs, steppingUp, optional: false, levelNeeded, offerPasskey: false, recoveryTotp: false };
+  const nothing = {
+    proofs,
+    steppingUp,
+    appHelps: true,
+    optional: false,
+    levelNeeded,
+    offerPasskey: false,
+    recoveryTotp: false,
+  };
   if (account === undefined) {
     const recovering = progress.path === 'forgotten' ? progress.recovery : undefined;
     const recoveryTotp = recovering !== undefined && (await enrolled(domain, recovering.account)).totp;
@@ -169,6 +179,7 @@ const standingOf = async (
   const now = Math.floor(domain.now().getTime() / 1000);
   const missing = assurance.missingFor(requirement, evidence, has, now);
   const bound = assurance.isBound(requirement, evidence, has, now);
+  const appHelps = assurance.reaches(['otp'], requirement, evidence, has, now);
   // A wish that cannot be granted, or that the citizen has turned down, does not keep anybody out.
   const proof = bound && (missing === 'unreachable' || progress.skipped === true) ? 'nothing' : missing;
   const offer =
@@ -182,7 +193,7 @@ const standingOf = async (
     has.passkeys === 0 &&
     shown.some(({ kind }) => kind === 'pwd' || kind === 'eid' || kind === 'bundid');
   const offerPasskey = offer && !(await passkeys.declined(domain, account.id));
-  return { ...nothing, has, proof, optional: bound && missing !== 'nothing', offerPasskey };
+  return { ...nothing, has, proof, appHelps, optional: bound && missing !== 'nothing', offerPasskey };
 };
 
 const param = (interaction: Interaction, name: string): string | undefined => {
@@ -305,6 +316,7 @@ export const open = async (
       has: standing.has,
       steppingUp: standing.steppingUp,
       optional: standing.optional,
+      appHelps: standing.appHelps,
       levelNeeded: standing.levelNeeded,
       ...loaded,
       step,

@@ -12,13 +12,15 @@ import { passkeyPosts, waysOut } from './sign-in.ts';
 const view = (visit: Visit): string => {
   const t = visit.t.secondFactor;
   const { has } = visit;
+  const app = has?.totp === true && visit.appHelps;
+  const passkey = (has?.passkeys ?? 0) > 0;
   const backup = html`${field(visit, { name: 'backup_code', label: t.backupLabel, autocomplete: 'off', width: 'full', maxlength: 40 })}
-    ${submit(t.backupSubmit, has?.totp === true ? 'secondary' : 'primary')}`;
+    ${submit(t.backupSubmit, app || passkey ? 'secondary' : 'primary')}`;
   return stepPage(visit, {
-    title: t.title,
+    title: app || !passkey ? t.title : visit.t.signInMore.again,
     scripts: ['page.js', 'passkey.js'],
     body: html`${
-      has?.totp === true &&
+      app &&
       html`<p class="kern-body">${t.lead}</p>
     ${form(
       visit,
@@ -36,20 +38,20 @@ const view = (visit: Visit): string => {
     )}`
     }
     ${
-      (has?.passkeys ?? 0) > 0 &&
+      passkey &&
       ceremonyForm(visit, {
         purpose: 'sign-in',
         action: 'passkey',
         label: visit.t.signIn.passkey,
         aborted: visit.t.signIn.passkeyAborted,
-        kind: 'secondary',
+        kind: app ? 'secondary' : 'primary',
       })
     }
     ${
       (has?.codes ?? 0) > 0 &&
       html`<section class="ss-aside">
-      ${has?.totp === true && html`<h2 class="kern-heading-small">${t.backupTitle}</h2>`}
-      <p class="kern-body">${has?.totp === true ? t.backupText : t.backupOnly}</p>
+      ${(app || passkey) && html`<h2 class="kern-heading-small">${app ? t.backupTitle : t.noPasskeyTitle}</h2>`}
+      <p class="kern-body">${app || passkey ? t.backupText : t.backupOnly}</p>
       ${form(visit, 'backup-code', backup)}
     </section>`
     }

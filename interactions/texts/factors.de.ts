@@ -21,6 +21,7 @@ export const factorsDe = {
     hint: '6 Ziffern',
     submit: 'Bestätigen',
     backupTitle: 'App nicht zur Hand?',
+    noPasskeyTitle: 'Passkey nicht zur Hand?',
     backupText: 'Nutzen Sie einen Ihrer Ersatzcodes vom Ausdruck. Jeder gilt einmal.',
     backupOnly: 'Geben Sie einen Ihrer Ersatzcodes vom Ausdruck ein. Jeder gilt einmal.',
     backupLabel: 'Ersatzcode',

@@ -23,6 +23,7 @@ export const factorsEn: typeof factorsDe = {
     hint: '6 digits',
     submit: 'Confirm',
     backupTitle: 'App not at hand?',
+    noPasskeyTitle: 'No passkey at hand?',
     backupText: 'Use one of the backup codes from your printout. Each works once.',
     backupOnly: 'Enter one of the backup codes from your printout. Each works once.',
     backupLabel: 'Backup code',
