@@ -1,6 +1,7 @@
-import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { type Config, readConfig } from '../adapters/config.ts';
 import { newKeyRing, parseKeyRing } from '../keys/key-ring.ts';
@@ -119,6 +120,57 @@ test('keys that are weak, open to others or of another certificate are refused, 
   t.regex(rubbish, /holds 0 certificates/);
   t.false(rubbish.includes('hunter2'));
   t.regex(faultsWith({ BUNDID_SIGNING_KEY_FILE: '/nowhere/key' }), /cannot be read \(ENOENT\)/);
+});
+
+test('the next certificate for signatures is published before it is used', async (t) => {
+  const bundid = await bundIdKeys();
+  const next = file('bund-next.crt', bundid.stranger.certificate);
+  const config = read({ ...all, BUNDID_NEXT_SIGNING_CERT_FILE: next }) as Config;
+  t.is(config.sources.bundid?.signing.next?.trim(), bundid.stranger.certificate.trim());
+  const rubbish = file('bund-next-rubbish.crt', 'x');
+  t.regex(
+    faultsWith({ BUNDID_NEXT_SIGNING_CERT_FILE: rubbish }),
+    /^BUNDID_NEXT_SIGNING_CERT_FILE holds 0 certificates/,
+  );
+});
+
+test('nothing of production leads to the sandbox: no module of it is loaded by what is started there', (t) => {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const seen = new Set<string>();
+  const visit = (path: string): void => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    const text = readFileSync(path, 'utf8');
+    for (const [, one, two] of text.matchAll(
+      /(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'|new URL\('([^']+\.ts)', import\.meta\.url\)/g,
+    )) {
+      const target = join(dirname(path), one ?? two ?? '');
+      if (/\.ts$/.test(target)) visit(target);
+    }
+  };
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  const entry = /([\w/-]+\.ts)/.exec(scripts['serve'] ?? '')?.[1] ?? '';
+  for (const start of [entry, 'admin-cli/main.ts']) visit(join(root, start));
+  t.true(seen.size > 100, `${seen.size} modules`);
+  t.true([...seen].some((path) => path.endsWith('adapters/eid-server.ts')));
+  t.deepEqual(
+    [...seen].filter((path) => path.startsWith(join(root, 'infra/sandbox')) || path.startsWith(join(root, 'test'))),
+    [],
+  );
+  // And the counterparts share no code with the bridge.
+  const counterparts = new Set<string>();
+  const bridge = seen;
+  const folder = join(root, 'infra/sandbox/counterparts');
+  for (const name of readdirSync(folder).filter((one) => one !== 'start.ts')) {
+    const text = readFileSync(join(folder, name), 'utf8');
+    for (const [, target] of text.matchAll(/from '(\.\.\/[^']+)'/g)) counterparts.add(join(folder, target ?? ''));
+  }
+  t.deepEqual(
+    [...counterparts].filter((path) => bridge.has(path)),
+    [],
+  );
 });
 
 test('a certificate that has expired is found at the start', (t) => {

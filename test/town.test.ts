@@ -92,6 +92,19 @@ test('the schema for editors knows exactly the claims of the catalogue', (t) => 
   t.deepEqual([...known].sort(), Object.keys(CLAIM_CATALOGUE).sort());
 });
 
+test('a service for staff says so in its file, and learns nothing but a pseudonym', (t) => {
+  const loaded = loadTown(townOf(SMALL_TOWN, { rathaus: `${SMALL_SERVICE}staff: true\n` }));
+  if ('faults' in loaded) return t.fail(loaded.faults.map(formatTownFault).join('\n'));
+  t.true(loaded.registrations[0]?.staff);
+  const claim = `claims:
+  - { claim: given_name, purpose: { de: Anrede, tr: Hitap }, legal_basis: { de: Satzung, tr: Tüzük }, required: true }
+`;
+  const [fault, ...more] = serviceFaults((text) => `${text}staff: true\n${claim}`);
+  t.is(more.length, 0);
+  t.regex(fault?.reason ?? '', /a service for staff gets a pseudonym and nothing else/);
+  t.is(fault?.line, 11);
+});
+
 test('another town with other languages needs no change of the code', (t) => {
   const loaded = loadTown(townOf(SMALL_TOWN, { rathaus: SMALL_SERVICE }));
   t.false('faults' in loaded, 'faults' in loaded ? loaded.faults.map(formatTownFault).join('\n') : '');

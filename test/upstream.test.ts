@@ -152,6 +152,29 @@ test('an id_token without nonce, for others, unsigned, by others or out of its t
   for (const [name, make] of Object.entries(bad)) t.deepEqual(await attempt(make), { outcome: 'untrusted' }, name);
 });
 
+test('an answer of another issuer is refused, by what the redirect says and by what the metadata says', async (t) => {
+  const { issuer, usual, sign, state } = await falseProvider(t);
+  const upstream = createUpstream(settings(issuer), parts());
+  const begun = await upstream.begin();
+  if (begun.outcome !== 'begun') return t.fail();
+  state.idToken = await sign(usual(begun.pending));
+  const callback = (iss: string) =>
+    new URL(`${REDIRECT}?code=c&state=${begun.pending.state}&iss=${encodeURIComponent(iss)}`);
+  // RFC 9207 §2.4: mixed up with another server that this client might know.
+  t.deepEqual(await upstream.finish(callback('https://other.example'), begun.pending), { outcome: 'untrusted' });
+  t.like(await upstream.finish(callback(issuer), begun.pending), { outcome: 'proven' });
+
+  // The metadata of one server under the address of another.
+  const liar = createServer((_req, res) => {
+    res.setHeader('content-type', 'application/json');
+    res.end(JSON.stringify({ issuer, authorization_endpoint: `${issuer}/auth`, token_endpoint: `${issuer}/token` }));
+  });
+  await new Promise<void>((resolve) => void liar.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => void liar.close());
+  const mixed = createUpstream(settings(`http://localhost:${(liar.address() as AddressInfo).port}`), parts());
+  t.deepEqual(await mixed.begin(), { outcome: 'unavailable' });
+});
+
 test('a logout token counts once, and only a genuine one', async (t) => {
   const { issuer, sign, stranger, now } = await falseProvider(t);
   const upstream = createUpstream(settings(issuer), parts());
