@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import pg from 'pg';
 import { newKeyRing } from '../keys/key-ring.ts';
-import { type Browser, type Page, startBrowser } from './harness/browser.ts';
+import { type Browser, startBrowser } from './harness/browser.ts';
+import { signInToDemo as signIn } from './harness/demo-visit.ts';
 import { freePorts, newFolder, type SandboxProcess, startSandboxProcess } from './harness/sandbox-process.ts';
 
 test.serial('what cannot be understood is one clear line with the way out', async (t) => {
@@ -65,54 +66,6 @@ const citizensOf = (output: string): { identifier: string; password: string }[] 
   [...output.matchAll(/^ {2}(\p{L}+ \p{L}+) {2,}(\S+@\S+|[A-Z]{2}-\S+) {2,}(\S[^\n]*?) {3,}\S/gmu)].map(
     ([, , identifier = '', password = '']) => ({ identifier, password }),
   );
-
-/** Presses the service's button and answers the provider's pages until the service shows a subject. */
-const signIn = async (
-  page: Page,
-  address: string,
-  citizen?: { identifier: string; password: string },
-): Promise<string> => {
-  await page.goto(address);
-  await page.locator('form[action$="login"] button').click();
-  const deadline = Date.now() + 30_000;
-  while (Date.now() < deadline) {
-    // A page may move on while it is looked at.
-    const subject = await answerPage(page, citizen).catch(() => undefined);
-    if (subject !== undefined) return subject;
-    await page.waitForTimeout(100);
-  }
-  throw new Error(`no subject at ${page.url()}:\n${await page.locator('body').textContent()}`);
-};
-
-/** Does what a page asks for; the subject if it is the service's own page. */
-const answerPage = async (
-  page: Page,
-  citizen: { identifier: string; password: string } | undefined,
-): Promise<string | undefined> => {
-  if ((await page.locator('#subject').count()) > 0) return (await page.locator('#subject').textContent()) ?? undefined;
-  const password = page.locator('input[name=password]');
-  if ((await password.count()) > 0) {
-    // Who is signed in already is not asked again: without a citizen the deadline passes here.
-    if (citizen === undefined) return undefined;
-    await page.locator('input[name=identifier]').fill(citizen.identifier, { timeout: 2000 });
-    await password.fill(citizen.password, { timeout: 2000 });
-    await submit(page, password.press('Enter'));
-    return undefined;
-  }
-  const later = page.locator('form[action$="no-passkey"] button');
-  const allow = (await later.count()) > 0 ? later : page.locator('main form button').first();
-  if (!page.url().includes('/interaction/') || (await allow.count()) === 0) return undefined;
-  for (const box of await page.locator('main input[type=checkbox]').all()) await box.check({ timeout: 2000 });
-  await submit(page, allow.click({ timeout: 2000 }));
-  return undefined;
-};
-
-const submit = async (page: Page, act: Promise<void>): Promise<void> => {
-  const loaded = page.waitForEvent('load', { timeout: 10_000 });
-  loaded.catch(() => {});
-  await act;
-  await loaded;
-};
 
 test.serial('the sandbox runs: table, sign-in at three services, mail, restart, clean end', async (t) => {
   t.timeout(180_000);
