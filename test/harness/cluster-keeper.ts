@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, chownSync, constants, cpSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { accessSync, appendFileSync, chownSync, constants, cpSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -23,6 +23,7 @@ const asRoot = process.getuid?.() === 0;
 const owner = asRoot ? { uid: NOBODY, gid: NOBODY } : {};
 const home = mkdtempSync(path.join(tmpdir(), 'stadtschluessel-pg-'));
 const directory = path.join(home, 'data');
+const logFile = path.join(home, 'log');
 if (asRoot) chownSync(home, NOBODY, NOBODY);
 
 /** A checkout below a closed home directory cannot be entered by `nobody`: then the binaries are copied out of it. */
@@ -46,6 +47,7 @@ const start = async (binaries: Binaries, port: number): Promise<void> => {
   const settings = ['fsync=off', 'full_page_writes=off', 'max_connections=300'].concat(
     ['shared_buffers=64MB', 'listen_addresses=127.0.0.1', 'unix_socket_directories=', 'log_min_messages=warning'],
     ['lc_messages=C', 'min_wal_size=8MB', 'max_wal_size=256MB', 'checkpoint_timeout=30min'],
+    process.argv.slice(2),
   );
   const child = spawn(
     binaries.postgres,
@@ -57,6 +59,7 @@ const start = async (binaries: Binaries, port: number): Promise<void> => {
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`Postgres was not ready in time:\n${log}`)), READY_SECONDS * 1000);
     child.stderr?.on('data', (chunk: Buffer) => {
+      appendFileSync(logFile, chunk);
       if (log.length < 100_000) log += chunk.toString();
       if (chunk.includes(READY)) {
         clearTimeout(timer);
@@ -126,7 +129,7 @@ const main = async (): Promise<void> => {
       port = await freePort();
     }
   }
-  console.log(JSON.stringify({ url: `postgres://postgres@127.0.0.1:${port}/postgres`, directory }));
+  console.log(JSON.stringify({ url: `postgres://postgres@127.0.0.1:${port}/postgres`, directory, logFile }));
 
   const commands: Record<string, () => Promise<void>> = {
     stop: () => stop('SIGINT'),

@@ -8,6 +8,8 @@ export type Cluster = {
   readonly url: string;
   /** The data directory. */
   readonly directory: string;
+  /** What the server writes to its standard error. */
+  readonly logFile: string;
   /** Starts it again after `stop` or `kill`. */
   start(): Promise<void>;
   /** Ends every session and stops. */
@@ -24,9 +26,9 @@ export type Cluster = {
 
 const KEEPER = fileURLToPath(new URL('cluster-keeper.ts', import.meta.url));
 
-/** Starts a Postgres cluster that ends with this process at the latest. */
-export const startCluster = async (): Promise<Cluster> => {
-  const keeper = spawn(process.execPath, [KEEPER], { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+/** Starts a Postgres cluster that ends with this process at the latest; `settings` as `name=value`. */
+export const startCluster = async (settings: readonly string[] = []): Promise<Cluster> => {
+  const keeper = spawn(process.execPath, [KEEPER, ...settings], { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   let fault = '';
   keeper.stderr.on('data', (chunk: Buffer) => {
     fault += chunk.toString();
@@ -47,10 +49,11 @@ export const startCluster = async (): Promise<Cluster> => {
     keeper.stdin.write(`${name}\n`);
     await answer();
   };
-  const { url = '', directory = '' } = await answer();
+  const { url = '', directory = '', logFile = '' } = await answer();
   return {
     url,
     directory,
+    logFile,
     start: () => command('start'),
     stop: () => command('stop'),
     kill: () => command('kill'),

@@ -41,7 +41,10 @@ const certificateOf = (origin: string): Promise<Uint8Array> =>
     socket.on('error', reject);
   });
 
-type Options = Pick<NonNullable<Parameters<typeof startTown>[0]>, 'host' | 'around' | 'now' | 'registrations'> & {
+type Options = Pick<
+  NonNullable<Parameters<typeof startTown>[0]>,
+  'host' | 'server' | 'around' | 'now' | 'registrations'
+> & {
   /** Changes what the provider knows of its sources. */
   readonly change?: (sources: Required<SourceSettings>) => SourceSettings;
   /** Awaited by the eID-Server before each answer. */
