@@ -35,6 +35,15 @@ export const isActive = async (read: ReadAccount, account: unknown): Promise<boo
 };
 
 /**
+ * Takes `auth_time` out of an ID token's claims unless it is due (OpenID Connect Core §2: `max_age`, or essential). Services
+ * that are used in one session would all get the same second, and so a common mark.
+ */
+const withoutIdleTime = (asked: Record<string, unknown>): void => {
+  const wish = asked['auth_time'] as { essential?: unknown } | null | undefined;
+  if (wish?.essential !== true) delete asked['auth_time'];
+};
+
+/**
  * How oidc-provider finds a citizen: undefined unless the account is active, so that every grant, token and session of a
  * locked or closed account fails at once. Claims are those that the registration names and the citizen allowed. They are
  * at userinfo alone: an ID token travels through the browser when somebody signs out, and no service of the town finds
@@ -57,7 +66,10 @@ export const findAccount =
         const registration = registrations.find(ctx.oidc.client?.clientId ?? '');
         const clientId = parseClientId(registration?.clientId);
         if (registration === undefined || clientId === undefined) return { sub: id };
-        if (use === 'id_token' && registration.trial !== true) return { sub: id };
+        if (use === 'id_token' && registration.trial !== true) {
+          withoutIdleTime(asked);
+          return { sub: id };
+        }
         const byName = use === 'id_token' && ctx.oidc.params?.['response_type'] !== 'id_token';
         const names = registration.claims
           .map(({ claim }) => claim)

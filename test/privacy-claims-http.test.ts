@@ -51,11 +51,13 @@ const services = fc
     serviceOf(at, [...new Map([...(at % 2 === 0 ? VERIFIED : []), ...uses].map((use) => [use.claim, use])).values()]),
   );
 
+const WITHOUT = serviceOf(SERVICES, []);
+
 let town: RunningTown;
 let account: AccountId;
 
 test.before(async () => {
-  town = await startTown({ registrations: services });
+  town = await startTown({ registrations: [...services, WITHOUT] });
   const made = parseAccountId(await addCitizen(town, CREDENTIALS.email, CREDENTIALS.password));
   if (made === undefined) throw new Error('no account');
   account = made;
@@ -195,4 +197,37 @@ test('discovery names what of Identity Assurance works, and no more', async (t) 
   t.is(metadata['evidence_supported'], undefined, 'no evidence is handed out');
   t.true((metadata['claims_supported'] as string[]).includes('verified_claims'));
   t.true(metadata['claims_parameter_supported']);
+});
+
+test('the time of a sign-in is told only where it is due: all services of one session would have it in common', async (t) => {
+  const times = async (more: Record<string, string>): Promise<unknown> => {
+    const proof = pkce();
+    const url = new URL('/auth', town.issuer);
+    const [redirect = ''] = WITHOUT.redirectUris;
+    url.search = new URLSearchParams({
+      client_id: WITHOUT.clientId,
+      response_type: 'code',
+      redirect_uri: redirect,
+      scope: 'openid',
+      code_challenge: proof.challenge,
+      code_challenge_method: 'S256',
+      ...more,
+    }).toString();
+    let page = await own.open(url, atHome(town));
+    if (page.text.includes('name="identifier"')) {
+      const { email: identifier, password } = CREDENTIALS;
+      page = await own.submit(page, { identifier, password }, atHome(town));
+    }
+    const code = new URL(String(page.headers['location'])).searchParams.get('code') ?? '';
+    const fields = { grant_type: 'authorization_code', code, redirect_uri: redirect, code_verifier: proof.verifier };
+    const { body } = await post(town, '/token', fields, basic(town, WITHOUT.clientId));
+    return decodeJwt(body['id_token'] ?? '')['auth_time'];
+  };
+  const own = new Visitor();
+  const asked = (wish: unknown) => ({ claims: JSON.stringify({ id_token: { auth_time: wish } }) });
+  t.is(await times({}), undefined);
+  t.is(await times(asked(null)), undefined);
+  t.is(await times(asked({ essential: false })), undefined);
+  t.is(typeof (await times(asked({ essential: true }))), 'number');
+  t.is(typeof (await times({ max_age: '1000' })), 'number');
 });

@@ -54,7 +54,7 @@ class Elsewhere extends Visitor {
 
 type Values = Record<string, string | number>;
 
-const CLAIMS = JSON.stringify({ id_token: { auth_time: null, amr: null, acr: null, sid: null } });
+const CLAIMS = JSON.stringify({ id_token: { auth_time: { essential: true }, amr: null, acr: null, sid: null } });
 
 /** The APIs of the two organisations, which check tokens by themselves or ask about them. */
 const apisOf = (organisation: string): Registration[] =>

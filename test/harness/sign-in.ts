@@ -147,7 +147,7 @@ export class ServiceVisit {
 }
 
 /** Asks for what a sign-in rests on. */
-export const ASK = JSON.stringify({ id_token: { acr: null, amr: null, auth_time: null } });
+export const ASK = JSON.stringify({ id_token: { acr: null, amr: null, auth_time: { essential: true } } });
 /** Demands one of these. */
 export const essential = (...values: string[]): string =>
-  JSON.stringify({ id_token: { acr: { essential: true, values }, amr: null, auth_time: null } });
+  JSON.stringify({ id_token: { acr: { essential: true, values }, amr: null, auth_time: { essential: true } } });

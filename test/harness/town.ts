@@ -266,7 +266,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
       secret: secretOf(name),
       title: SERVICES[name].title,
       scope: SERVICES[name].scope,
-      ...(name === 'portal' && { claims: { id_token: { amr: null, auth_time: null } } }),
+      ...(name === 'portal' && { claims: { id_token: { amr: null, auth_time: { essential: true } } } }),
       ...(onward !== undefined && { next: onward }),
     });
   };
