@@ -45,6 +45,8 @@ export type Keys = {
   /** The pepper for password hashes; the current one, or an older version. Throws if that version is not in the ring. */
   pepper(version?: number): { version: number; secret: Buffer };
   readonly cookieKeys: readonly Buffer[];
+  /** A mark by which a key that must never change is known again: 32 bytes that tell nothing about it. */
+  mark(name: 'pseudonym' | 'index'): Buffer;
   /** Signs a checkpoint of the audit (Ed25519); the key is derived from the current key-encryption key. */
   signCheckpoint(text: string): { version: number; signature: string };
   /** Whether a checkpoint was signed by that version's key; false if the version is not in the ring. */
@@ -172,6 +174,7 @@ export const createKeys = (ring: KeyRing): Keys => {
       return { version, secret };
     },
     cookieKeys: ring.cookies,
+    mark: (name) => derive(ring[name], `mark of the ${name} key`),
     signCheckpoint(text) {
       const version = ring.keyEncryption.current;
       const signature = sign(null, Buffer.from(text), checkpointKey(keyEncryptionKey(version))).toString('base64url');

@@ -2,6 +2,7 @@ import cluster from 'node:cluster';
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Context } from '../accounts/context.ts';
+import { changedKeys } from '../accounts/key-marks.ts';
 import { type OpenBreachedList, openBreachedList } from '../adapters/breached.ts';
 import { checkpointFile, checkpointSyslog } from '../adapters/checkpoints.ts';
 import { readConfig } from '../adapters/config.ts';
@@ -43,6 +44,19 @@ try {
   refuseToStart([`DATABASE_URL: ${(error as Error).message}`]);
 }
 
+const keys = createKeys(config.keyRing);
+if (cluster.isPrimary) {
+  const probe = connect(config.databaseUrl, { applicationName: 'stadtschluessel', max: 1 });
+  const actor = { kind: 'system', part: 'operation' } as const;
+  const changed = await changedKeys({ db: probe.knex, now: () => new Date(), keys, actor });
+  await probe.close();
+  const other = changed.map(
+    (name) =>
+      `KEYRING_FILE: its ${name} key is not the one that this database was begun with; put the right file there.`,
+  );
+  if (other.length > 0) refuseToStart(other);
+}
+
 /** Serves Prometheus, where that is set up. */
 const serveMeasures = async (text: () => Promise<string>): ReturnType<typeof serveMetrics> =>
   config.metrics === undefined
@@ -66,7 +80,6 @@ const mailer = createMailer(config.smtpUrl, {
   name: loaded.town.name.de,
   address: loaded.town.contact.email,
 });
-const keys = createKeys(config.keyRing);
 const context = (): Context => ({
   db: postgres.knex,
   now: () => new Date(),

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -94,4 +94,46 @@ test('production serves behind a proxy, knows nothing of the sandbox, and ends o
   t.notRegex(page.text, /Testumgebung/);
   child.kill('SIGTERM');
   t.is(await ended, 0, said());
+});
+
+test('production does not start with another key ring than the database was begun with', async (t) => {
+  const own = await testDatabase();
+  t.teardown(own.drop);
+  const settings = (ring: string): Record<string, string> => ({
+    ISSUER,
+    DATABASE_URL: own.url,
+    SMTP_URL: 'smtp://127.0.0.1:1',
+    TOWN_FILE: TOWN,
+    TRUSTED_PROXIES: '127.0.0.1/32',
+    KEYRING_FILE: ring,
+  });
+  const rings = ['erster', 'zweiter'].map((name) => {
+    const ring = join(folder, `${name}.json`);
+    writeFileSync(ring, newKeyRing(), { mode: 0o600 });
+    return ring;
+  });
+  const [first = '', second = ''] = rings;
+  const begun = start({ ...settings(first), PORT: String(await freePort()) });
+  for (const end = Date.now() + 30_000; !begun.said().includes('listening') && Date.now() < end; ) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  begun.child.kill('SIGTERM');
+  t.is(await begun.ended, 0, begun.said());
+  const refused = start({ ...settings(second), PORT: String(await freePort()) });
+  t.is(await refused.ended, 1);
+  t.regex(refused.said(), /KEYRING_FILE: its pseudonym key is not the one/);
+  t.regex(refused.said(), /KEYRING_FILE: its index key is not the one/);
+  t.notRegex(refused.said(), /^\s+at /m);
+
+  // What may be renewed is no reason to refuse.
+  const renewed = JSON.parse(readFileSync(first, 'utf8'));
+  renewed.cookies = JSON.parse(readFileSync(second, 'utf8')).cookies;
+  writeFileSync(first, JSON.stringify(renewed), { mode: 0o600 });
+  const again = start({ ...settings(first), PORT: String(await freePort()) });
+  for (const end = Date.now() + 30_000; !again.said().includes('listening') && Date.now() < end; ) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  t.true(again.said().includes('listening'), again.said());
+  again.child.kill('SIGTERM');
+  t.is(await again.ended, 0);
 });

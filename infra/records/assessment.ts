@@ -4,8 +4,8 @@ import type { Source } from './records.ts';
 const RISKS: readonly (readonly [risk: string, measure: string, proof: string])[] = [
   [
     'Organisationen führen ihre Daten zu einem Bewegungsprofil zusammen',
-    'je Organisation ein anderes Pseudonym, kein gemeinsames Merkmal in Tokens, Abmeldungen und Zeiten',
-    '`test/privacy-linkage.test.ts`, `test/long/privacy-linkage.test.ts`',
+    'je Organisation ein anderes Pseudonym, kein gemeinsames Merkmal in Tokens, Abmeldungen und Zeiten, auch nicht bei Anfragen über Organisationen hinweg',
+    '`test/privacy-linkage.test.ts`, `test/long/privacy-linkage.test.ts`, `test/privacy-across-organisations.test.ts`',
   ],
   [
     'Die Datenbank wird kopiert',
@@ -15,12 +15,12 @@ const RISKS: readonly (readonly [risk: string, measure: string, proof: string])[
   [
     'Ein Dienst erhält mehr als nötig',
     'Angaben nur nach Registrierung mit Zweck und Rechtsgrundlage und nur nach Erlaubnis; abgeleitete vor rohen Angaben',
-    '`test/privacy-claims.test.ts`',
+    '`test/privacy-claims.test.ts`, `test/privacy-claims-http.test.ts`',
   ],
   [
     'Gelöschte Daten bestehen fort',
     'der Schlüssel des Kontos wird vernichtet; Grabsteine lassen eine zurückgespielte Sicherung wieder vergessen',
-    '`test/privacy-forgetting.test.ts`, `test/privacy-canaries.test.ts`',
+    '`test/privacy-forgetting.test.ts`, `test/privacy-canaries.test.ts`, `test/long/privacy-canaries.test.ts`',
   ],
   [
     'Jemand übernimmt ein fremdes Konto',
