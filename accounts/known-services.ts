@@ -100,11 +100,21 @@ export const preview = async (
   account: AccountId,
   town: Pick<Town, 'name'>,
   registration: Registration,
-): Promise<{ readonly pseudonym: string; readonly claims: readonly (ClaimUse & { readonly value: unknown })[] }> => {
+): Promise<{
+  readonly pseudonym: string;
+  readonly claims: readonly (ClaimUse & { readonly value: unknown })[];
+  readonly apis: readonly KnownApi[];
+}> => {
   const names = registration.claims.map(({ claim }) => claim);
   const values = await claims.released(ctx, account, registration, names, town);
   return {
     pseudonym: ctx.keys.subject(registration.organisation, account),
     claims: registration.claims.map((use) => ({ ...use, value: values[use.claim] })),
+    apis: await apisOf(
+      ctx,
+      account,
+      registration,
+      (registration.apis ?? []).map(({ resource }) => resource),
+    ),
   };
 };

@@ -254,6 +254,25 @@ test.serial('a dry run says the same as the deed and leaves nothing but that som
   t.is((await town.context().db('letter_codes').where({ account_id: id })).length, 0);
 });
 
+test.serial(
+  'a citizen is found by the pseudonym that a service quotes, and nothing on record names the service',
+  async (t) => {
+    const { id } = await citizen();
+    const organisation = 'buecherei';
+    const pseudonym = town.keys.subject(organisation, id);
+    const found = await as('clerk').call('account find', { pseudonym });
+    t.is(found.status, 200);
+    for (const told of [organisation, 'bibliothek', pseudonym])
+      t.false(JSON.stringify(found.body).includes(told), told);
+    const rows = await town.context().db('audit').where({ account_id: id }).whereRaw("actor->>'kind' = 'staff'");
+    t.true(rows.length > 0);
+    t.like(rows[0], { event: 'account-searched', detail: { by: 'pseudonym', found: true } });
+    for (const told of [organisation, 'bibliothek', pseudonym]) t.false(JSON.stringify(rows).includes(told), told);
+    const unknown = await as('clerk').call('account find', { pseudonym: `${pseudonym.slice(0, 42)}B` });
+    t.false(unknown.body['ok'] === true && unknown.body['kennung'] !== undefined);
+  },
+);
+
 test.serial('a role that is taken between plan and commit is missing at the commit', async (t) => {
   const { member, client } = await hire(['clerk', 'auditor']);
   const { id, kennung } = await citizen();

@@ -36,9 +36,10 @@ ${table(
     .map((registration) => [
       registration.name.de,
       organisationOf(town, registration),
-      registration.claims
-        .map(({ claim, required }) => `${labelOf(claim)}${required ? '' : ' (freiwillig)'}`)
-        .join('; ') || 'nur das Pseudonym',
+      [
+        ...registration.claims.map(({ claim, required }) => `${labelOf(claim)}${required ? '' : ' (freiwillig)'}`),
+        ...(registration.apis ?? []).map(({ resource, purpose }) => `Anfrage für Sie bei ${resource}: ${purpose.de}`),
+      ].join('; ') || 'nur das Pseudonym',
     ]),
 )}
 

@@ -64,10 +64,11 @@ const previews = async (visitor: Visitor, known: readonly KnownService[]): Promi
   );
   const items: Html[] = [];
   for (const registration of others) {
-    const { pseudonym, claims } = await preview(domain, account.id, deps.town, registration);
+    const { pseudonym, claims, apis } = await preview(domain, account.id, deps.town, registration);
     items.push(html`<li><h3 class="kern-heading-small">${inLanguage(registration.name, language)}</h3>
       <p class="kern-body">${t.pseudonym} <code class="ss-pseudonym">${pseudonym}</code></p>
-      ${claims.length === 0 ? html`<p class="kern-body">${t.pseudonymOnly}</p>` : html`<ul class="ss-claims">${claims.map((claim) => claimItem(visitor, { ...claim, given: true }))}</ul>`}</li>`);
+      ${claims.length === 0 ? html`<p class="kern-body">${t.pseudonymOnly}</p>` : html`<ul class="ss-claims">${claims.map((claim) => claimItem(visitor, { ...claim, given: true }))}</ul>`}
+      ${apis.length > 0 && html`<ul class="ss-claims">${apis.map((api) => apiItem(visitor, api))}</ul>`}</li>`);
   }
   return (
     items.length > 0 &&
