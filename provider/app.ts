@@ -51,8 +51,10 @@ import type { Metrics } from './metrics.ts';
 import { areaOf } from './metrics-areas.ts';
 import { nameAliases } from './mtls.ts';
 import { leaveForm, securityHeaders } from './navigation.ts';
+import { outboundFetch } from './outbound.ts';
 import { postToGet } from './post-requests.ts';
 import { Registrations } from './registrations.ts';
+import { requestByReference } from './request-by-reference.ts';
 import { requestId } from './request-id.ts';
 import { deliverSecurityEvents } from './security-events.ts';
 import { refuseFutureProofs } from './security-profile.ts';
@@ -156,6 +158,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const registrations = new Registrations(context, issuer);
 
   const failures = new Failures({ registrations, issuer, now, log });
+  const testSuites = deps.sandbox?.testSuites === true;
   const errors = createErrors({ issuer, town, log, failures, sandbox: deps.sandbox });
   const adapter: AdapterFactory = (model) => providerAdapter(model, store, registrations, context);
   const current = new CurrentProvider({
@@ -180,7 +183,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
         mtlsOrigin: deps.mtlsOrigin,
         deviceFlow: createDeviceFlow({ town, sandbox: deps.sandbox, registrations }),
         openRegistration: deps.sandbox !== undefined,
-        browserTokens: deps.sandbox?.testSuites === true,
+        testSuites,
       }),
     equip(provider) {
       permitDeviceCodes(provider, (id) => registrations.find(id)?.kind === 'device');
@@ -197,7 +200,8 @@ export async function createApp(deps: AppDeps): Promise<App> {
         if (proof !== '') store.noteProof(issuedAt(proof));
         return next();
       });
-      provider.use(discoveryForServices);
+      provider.use(discoveryForServices(testSuites));
+      if (testSuites) provider.use(requestByReference(registrations, outboundFetch(true)));
       provider.use(leaveForm({ town, issuer, sandbox: deps.sandbox }));
       errors.listen(provider);
       failures.listen(provider);
@@ -266,7 +270,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     registrations: async () => registrations.all(),
     withdraw: withdrawal({ context, registrations, store, wake: () => logouts.wake() }),
     clientAddress: (ctx) => String(ctx.state.address),
-    ...(deps.sandbox?.testSuites === true && { defaults: { patience: SUITE_PATIENCE }, formsPerAddress: SUITE_FORMS }),
+    ...(testSuites && { defaults: { patience: SUITE_PATIENCE }, formsPerAddress: SUITE_FORMS }),
     breached: deps.breached,
     sessions: sessionsFor(() => current.instance, store),
     log,

@@ -19,6 +19,7 @@ import { endpointAliases, mutualTls } from './mtls.ts';
 import { outboundFetch } from './outbound.ts';
 import { createPolicy } from './policy.ts';
 import type { Registrations } from './registrations.ts';
+import { assertRequestUris, REQUEST_URIS } from './request-by-reference.ts';
 import { resourceIndicators, subjectForApi } from './resources.ts';
 import {
   assertClientAssertion,
@@ -70,8 +71,8 @@ export type ConfigurationParts = {
   deviceFlow: DeviceFlow;
   /** Clients may register themselves: only where citizens are fictitious. */
   openRegistration: boolean;
-  /** Clients that registered themselves may ask for tokens in the address: only for standard test suites. */
-  browserTokens: boolean;
+  /** Clients that registered themselves may ask for tokens in the address, and refer to request objects: see 0085. */
+  testSuites: boolean;
 };
 
 /** Claims that no scope stands for: they are asked for by the `claims` parameter. */
@@ -118,7 +119,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     routes: { userinfo: '/userinfo' },
 
     // RFC 9700 §2.1.2: no token in an address. OpenID Connect Core §15.2 demands it of dynamic providers all the same.
-    responseTypes: parts.browserTokens ? [...RESPONSE_TYPES] : ['code'],
+    responseTypes: parts.testSuites ? [...RESPONSE_TYPES] : ['code'],
     // Public subjects for the administrators' command line alone (staff-client.ts).
     subjectTypes: ['pairwise', 'public'],
     acrValues: [...Object.values(ACR), PHISHING_RESISTANT],
@@ -160,10 +161,12 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
 
     clientDefaults: parts.openRegistration ? trialDefaults(issuer) : defaultAlgorithms('ES256'),
     extraClientMetadata: {
-      properties: [...EXTRA_CLIENT_METADATA],
+      properties: [...EXTRA_CLIENT_METADATA, ...(parts.testSuites ? [REQUEST_URIS] : [])],
       // With a context, the client describes itself: what only a registration of the town may say, it may not.
       validator(ctx, name, value, metadata) {
-        if (ctx !== undefined && value !== undefined) {
+        if (name === REQUEST_URIS) {
+          if (value !== undefined) assertRequestUris(value);
+        } else if (ctx !== undefined && value !== undefined) {
           throw new errors.InvalidClientMetadata(`${name} cannot be registered`);
         }
         if (metadata['subject_type'] === 'public' && metadata.client_id !== STAFF_CLIENT_ID) {

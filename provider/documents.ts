@@ -16,15 +16,19 @@ type Document = { readonly body: Buffer; readonly etag: string; readonly headers
 
 /**
  * Discovery as it is for services: that the administrators' own client has a public subject is nothing that any other
- * client could choose.
+ * client could choose. `requestUris`: request objects are fetched, which oidc-provider itself cannot (any more).
  */
-export async function discoveryForServices(ctx: Koa.Context, next: () => Promise<void>): Promise<void> {
-  await next();
-  const body = ctx.body as Record<string, unknown> | null | undefined;
-  if (DISCOVERY_PATHS.has(ctx.path) && typeof body === 'object' && body?.['subject_types_supported'] !== undefined) {
-    body['subject_types_supported'] = ['pairwise'];
-  }
-}
+export const discoveryForServices =
+  (requestUris: boolean) =>
+  async (ctx: Koa.Context, next: () => Promise<void>): Promise<void> => {
+    await next();
+    const body = ctx.body as Record<string, unknown> | null | undefined;
+    if (DISCOVERY_PATHS.has(ctx.path) && typeof body === 'object' && body?.['subject_types_supported'] !== undefined) {
+      body['subject_types_supported'] = ['pairwise'];
+      body['request_uri_parameter_supported'] = requestUris;
+      if (requestUris) body['require_request_uri_registration'] = true;
+    }
+  };
 
 /** Answers a request for one of the documents; false for any other request. */
 export type Documents = (req: IncomingMessage, res: ServerResponse) => boolean;

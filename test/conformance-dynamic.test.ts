@@ -4,7 +4,15 @@
  */
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
-import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, exportJWK, generateKeyPair, jwtVerify } from 'jose';
+import {
+  createRemoteJWKSet,
+  decodeJwt,
+  decodeProtectedHeader,
+  exportJWK,
+  generateKeyPair,
+  jwtVerify,
+  SignJWT,
+} from 'jose';
 import { type Documents, startDocuments } from './harness/documents.ts';
 import { addCitizen } from './harness/relying-party.ts';
 import { SuiteClient } from './harness/suite-client.ts';
@@ -194,6 +202,50 @@ test.serial('oidcc-registration-sector-uri; -sector-bad', async (t) => {
   const bad = await attempt({ ...sector, sector_identifier_uri: `${origin}/others.json` });
   t.is(bad.status, 400);
   t.is(bad.body['error'], 'invalid_client_metadata');
+});
+
+test.serial('oidcc-request-uri-signed-rs256; only from addresses that are registered', async (t) => {
+  const body = await discovery();
+  t.is(body['request_uri_parameter_supported'], true);
+  t.is(body['require_request_uri_registration'], true);
+  const address = `${documents.origin}/requesturi/${randomUUID()}#${randomUUID()}`;
+  const client = await register({ request_uris: [address], request_object_signing_alg: 'RS256' });
+  t.deepEqual(client.metadata['request_uris'], [address]);
+  const object = (claims: Record<string, unknown> = {}): Promise<string> =>
+    new SignJWT({
+      client_id: client.clientId,
+      response_type: 'code',
+      redirect_uri: client.redirectUri,
+      scope: 'openid email',
+      state: 'aus dem Objekt',
+      nonce: 'auch daher',
+      ...claims,
+    })
+      .setProtectedHeader({ alg: 'RS256' })
+      .setIssuer(client.clientId)
+      .setAudience(town.issuer)
+      .sign(client.key.privateKey);
+  const { pathname } = new URL(address);
+  documents.answers.set(pathname, await object());
+  const visitor = new Visitor();
+  const plain = { state: undefined, nonce: undefined, redirect_uri: undefined };
+  const page = await client.open(visitor, { ...plain, request_uri: address });
+  const back = returned(await client.finish(visitor, page));
+  t.is(back.get('state'), 'aus dem Objekt');
+  await client.read(t, await client.redeem(back.get('code')), 'auch daher');
+
+  documents.answers.set(pathname, await object({ redirect_uri: 'https://else.example/' }));
+  const elsewhere = await client.open(visitor, { ...plain, request_uri: address });
+  t.is(elsewhere.status, 400, 'oidcc-ensure-request-object-with-redirect-uri');
+  documents.answers.set(pathname, 'nichts dergleichen');
+  const broken = await client.open(visitor, { request_uri: address });
+  t.is(returned(broken).get('error'), 'invalid_request_object');
+  for (const request_uri of [`${documents.origin}/woanders`, address.split('#', 1)[0] ?? '']) {
+    const refused = await client.open(visitor, { request_uri });
+    t.is(returned(refused).get('error'), 'request_uri_not_supported', request_uri);
+  }
+  const wrong = await attempt({ request_uris: ['ftp://suite.example/request'] });
+  t.is(wrong.body['error'], 'invalid_client_metadata');
 });
 
 test.serial('oidcc-ensure-client-assertion-with-iss-aud-succeeds; other audiences are refused', async (t) => {

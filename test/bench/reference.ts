@@ -100,7 +100,7 @@ const configuration = createConfiguration({
   allowPrivateAddresses: false,
   deviceFlow: { enabled: false },
   openRegistration: false,
-  browserTokens: false,
+  testSuites: false,
 });
 const seconds = 12 * 3600;
 const cookieKeys = keys.cookieKeys.map((key) => key.toString('hex'));
