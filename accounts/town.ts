@@ -96,6 +96,9 @@ export type Registration = {
   readonly redirectUris: readonly string[];
   readonly postLogoutRedirectUris: readonly string[];
   readonly homepage?: string;
+  /** The service's own notices; the citizen is led to them where the service is named. */
+  readonly policyUri?: string;
+  readonly tosUri?: string;
   readonly initiateLoginUri?: string;
   readonly backchannelLogoutUri?: string;
   /** Where the service takes Security Event Tokens (RFC 8935): that an account is gone, that a consent was withdrawn. */

@@ -33,6 +33,8 @@ type ServiceFile = {
   redirect_uris?: string[];
   post_logout_redirect_uris?: string[];
   client_uri?: string;
+  policy_uri?: string;
+  tos_uri?: string;
   initiate_login_uri?: string;
   backchannel_logout_uri?: string;
   jwks?: { keys: object[] };
@@ -204,6 +206,8 @@ const toRegistration = (file: ServiceFile): Registration => ({
   redirectUris: file.redirect_uris ?? [],
   postLogoutRedirectUris: file.post_logout_redirect_uris ?? [],
   ...(file.client_uri !== undefined && { homepage: file.client_uri }),
+  ...(file.policy_uri !== undefined && { policyUri: file.policy_uri }),
+  ...(file.tos_uri !== undefined && { tosUri: file.tos_uri }),
   ...(file.initiate_login_uri !== undefined && { initiateLoginUri: file.initiate_login_uri }),
   ...(file.backchannel_logout_uri !== undefined && { backchannelLogoutUri: file.backchannel_logout_uri }),
   ...(file.security_events_uri !== undefined && { securityEventsUri: file.security_events_uri }),

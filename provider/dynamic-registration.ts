@@ -42,6 +42,7 @@ export function trialRegistration(metadata: DynamicClient): Registration {
   const backchannelLogoutUri = text(metadata['backchannel_logout_uri']);
   const kind = kindOf(metadata);
   const securityProfile = profileOf(metadata);
+  const [policyUri, tosUri] = [text(metadata['policy_uri']), text(metadata['tos_uri'])];
   return {
     clientId: metadata.client_id,
     organisation: TRIAL_ORGANISATION.id,
@@ -63,6 +64,8 @@ export function trialRegistration(metadata: DynamicClient): Registration {
     contacts: strings(metadata['contacts']),
     trial: true,
     ...(backchannelLogoutUri !== undefined && { backchannelLogoutUri }),
+    ...(policyUri !== undefined && { policyUri }),
+    ...(tosUri !== undefined && { tosUri }),
     ...(securityProfile !== undefined && { securityProfile }),
   };
 }

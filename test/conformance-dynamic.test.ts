@@ -144,17 +144,22 @@ test.serial('oidcc-redirect-uri-query-OK; -mismatch; -added; -regfrag', async (t
   t.is(body['error'], 'invalid_redirect_uri');
 });
 
-test.serial('oidcc-registration-logo-uri; -policy-uri; -tos-uri: kept as registered', async (t) => {
-  const metadata = {
-    client_uri: 'https://suite.example/',
-    logo_uri: 'https://suite.example/logo.png',
-    policy_uri: 'https://suite.example/policy',
-    tos_uri: 'https://suite.example/tos',
-  };
-  const client = await register(metadata);
-  for (const [name, value] of Object.entries(metadata)) t.is(client.metadata[name], value);
-  await client.signIn(t, new Visitor());
-});
+test.serial(
+  'oidcc-registration-logo-uri; -policy-uri; -tos-uri: kept, and the notices linked where one signs in',
+  async (t) => {
+    const metadata = {
+      client_uri: 'https://suite.example/',
+      logo_uri: 'https://suite.example/logo.png',
+      policy_uri: 'https://suite.example/policy',
+      tos_uri: 'https://suite.example/tos',
+    };
+    const client = await register(metadata);
+    for (const [name, value] of Object.entries(metadata)) t.is(client.metadata[name], value);
+    const page = await client.open(new Visitor());
+    for (const address of [metadata.policy_uri, metadata.tos_uri]) t.true(page.text.includes(`href="${address}"`));
+    await client.signIn(t, new Visitor());
+  },
+);
 
 /** A key pair of the client, its public half published. */
 const publishKeys = async (path: string) => {

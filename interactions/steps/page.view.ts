@@ -24,6 +24,21 @@ const preline = (visit: Visit): string => {
 export const officeAddress = ({ town, language }: Shell): Fragment =>
   html`<address class="ss-office"><strong>${inLanguage(town.office.name, language)}</strong><br>${town.office.address}<br>${inLanguage(town.office.hours, language)}</address>`;
 
+/** Where the service says itself what it does with data and under which terms (OpenID Connect Registration §2). */
+const notices = ({ registration, service, step, t }: Visit): Fragment => {
+  if (step !== 'sign-in' && step !== 'consent') return false;
+  const links = [
+    { to: registration.policyUri, text: t.common.servicePolicy(service) },
+    { to: registration.tosUri, text: t.common.serviceTerms(service) },
+  ].filter(({ to }) => to !== undefined);
+  return (
+    links.length > 0 &&
+    html`<ul class="kern-body kern-body--small ss-list">${links.map(
+      ({ to, text }) => html`<li><a class="kern-link" href="${to}" rel="noopener">${text}</a></li>`,
+    )}</ul>`
+  );
+};
+
 type StepPage = {
   readonly title: string;
   readonly body: Fragment;
@@ -47,6 +62,7 @@ export const stepPage = (visit: Visit, page: StepPage): string => {
     body: html`${errorSummary(visit)}
     ${unknown !== undefined && unknownPasskey(visit.deps, unknown)}
     ${page.body}
+    ${notices(visit)}
     ${
       (page.back === true || page.cancel !== false) &&
       html`<div class="ss-ways-out">

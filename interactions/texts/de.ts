@@ -20,6 +20,8 @@ export const de = {
     hidePassword: 'Passwort verbergen',
     languages: 'Sprache',
     signingInTo: (service: string, organisation: string) => `${service} · ${organisation}`,
+    servicePolicy: (service: string) => `Datenschutzhinweise: ${service}`,
+    serviceTerms: (service: string) => `Nutzungsbedingungen: ${service}`,
     step: (step: number, of: number) => `Konto anlegen · Schritt ${step} von ${of}`,
     yes: 'Ja',
     no: 'Nein',

@@ -21,6 +21,8 @@ export const en: Texts = {
     hidePassword: 'Hide password',
     languages: 'Language',
     signingInTo: (service, organisation) => `${service} · ${organisation}`,
+    servicePolicy: (service) => `Privacy notice: ${service}`,
+    serviceTerms: (service) => `Terms of use: ${service}`,
     step: (step, of) => `Create an account · step ${step} of ${of}`,
     yes: 'Yes',
     no: 'No',

@@ -4,7 +4,7 @@
  * knows about either.
  */
 
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import dns from 'node:dns';
 import tls from 'node:tls';
 import 'reflect-metadata';
@@ -33,7 +33,8 @@ export const certificateFor = async (names: readonly string[]): Promise<Certific
   const authority = await x509.X509CertificateGenerator.createSelfSigned({
     ...validity,
     serialNumber: '01',
-    name: 'CN=Tests',
+    // Of two authorities with one name in a process, the wrong one may be asked to vouch.
+    name: `CN=Tests ${randomBytes(8).toString('hex')}`,
     keys: authorityKeys,
     signingAlgorithm: EC,
     extensions: [
