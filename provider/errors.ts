@@ -66,6 +66,8 @@ export function createErrors({ issuer, town, log, failures, sandbox }: ErrorPart
   };
 
   const failed = (ctx: Koa.Context, error: unknown): void => {
+    // The answer is out already: a request that had waited too long for the database still comes to its end.
+    if (ctx.headerSent) return void log.debug({ err: error }, 'a request failed after its answer');
     const reference = randomBytes(6).toString('hex');
     log.error({ reference, err: error }, 'request failed');
     answer(ctx, { kind: 'internal', status: 500, code: 'server_error', reference });
@@ -140,8 +142,8 @@ export function createErrors({ issuer, town, log, failures, sandbox }: ErrorPart
 
     /** Logs what oidc-provider would only emit. */
     listen(provider: Provider): void {
-      provider.on('server_error', (_ctx, error) => {
-        if (!meansUnavailable(error)) log.error({ err: error }, 'oidc-provider failed');
+      provider.on('server_error', (ctx, error) => {
+        if (!meansUnavailable(error) && !ctx.headerSent) log.error({ err: error }, 'oidc-provider failed');
       });
     },
   };

@@ -3,11 +3,11 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline/promises';
-import { armor, Encrypter } from 'age-encryption';
+import { armor, Decrypter, Encrypter } from 'age-encryption';
 import { parseKeyRing } from '../../keys/key-ring.ts';
 import { exportTombstones, type Manifest, takeBackup, writeWhole } from './backup.ts';
 import { practise } from './drill.ts';
-import { type Restored, restore } from './restore.ts';
+import { identityFrom, type Restored, restore } from './restore.ts';
 import { Hindrance, needed } from './settings.ts';
 import { joinShares, NEEDED, newIdentity, PEOPLE, splitIdentity } from './shares.ts';
 
@@ -17,6 +17,7 @@ npm run restore -- FILE.json        into the empty database DATABASE_URL
 npm run drill                       the newest backup into a throw-away Postgres; prints RPO and RTO
 npm run backup:keys -- new          a new pair, its secret half in three parts, of which two restore it
 npm run backup:keys -- join FILE    asks for two parts and writes the secret half to FILE
+npm run backup:keys -- open FILE    opens that copy again, into KEYRING_FILE
 npm run backup:keys -- seal FILE    a sealed copy of the key ring KEYRING_FILE, to be kept apart from the backups
 Settings: DATABASE_URL, BACKUP_FOLDER, BACKUP_RECIPIENT; to restore: BACKUP_IDENTITY_FILE, KEYRING_FILE, TOMBSTONES_FILE,
 AUDIT_CHECKPOINTS (the file, to verify the audit against).
@@ -133,6 +134,21 @@ const sealKeyRing = async (path: string): Promise<void> => {
   say(`sealed to ${path}; keep it apart from the backups: together with them and two parts it opens everything`);
 };
 
+const openKeyRing = async (path: string): Promise<void> => {
+  const target = needed(process.env, 'KEYRING_FILE', 'the path that the key ring is written to');
+  if (existsSync(target)) throw new Hindrance(`KEYRING_FILE: ${target} is there already; nothing was changed.`);
+  if (!existsSync(path)) throw new Hindrance(`There is no file ${path}.`);
+  const decrypter = new Decrypter();
+  decrypter.addIdentity(identityFrom(process.env));
+  const text = await decrypter.decrypt(armor.decode(readFileSync(path, 'utf8')), 'text').catch(() => {
+    throw new Hindrance('The identity does not open this copy: it belongs to another recipient.');
+  });
+  const ring = parseKeyRing(text);
+  if ('faults' in ring) throw new Hindrance(`${path}: ${ring.faults.join('; ')}.`);
+  writeWhole(target, text);
+  say(`opened to ${target} (0600)`);
+};
+
 const COMMANDS: Readonly<Record<string, (file: string) => Promise<void>>> = {
   backup,
   'backup tombstones': async () => say(`${await exportTombstones(process.env)} tombstones`),
@@ -141,8 +157,9 @@ const COMMANDS: Readonly<Record<string, (file: string) => Promise<void>>> = {
   'keys new': newKeys,
   'keys join': joinKeys,
   'keys seal': sealKeyRing,
+  'keys open': openKeyRing,
 };
-const WITH_FILE = ['restore', 'keys join', 'keys seal'];
+const WITH_FILE = ['restore', 'keys join', 'keys seal', 'keys open'];
 
 /** "backup tombstones" and "keys new" are commands of two words; the last word of some is a file. */
 const run = async (): Promise<void> => {

@@ -49,22 +49,22 @@ const REVOKED = [
 const OUTBOXES = ['notices', 'logout_notices', 'security_events'] as const;
 const SAMPLE = 100;
 
+/** The secret half of the backups' key, as three people's parts have given it. */
+export const identityFrom = (env: Environment): string => {
+  const what = 'the file that "npm run backup:keys -- join" has written';
+  const text = secretFile(env, 'BACKUP_IDENTITY_FILE', 'backup-identity', what);
+  const identity = /AGE-SECRET-KEY-[A-Z0-9-]+/.exec(text)?.[0];
+  if (identity !== undefined) return identity;
+  throw new Hindrance('BACKUP_IDENTITY_FILE holds no identity: it is a line that begins with AGE-SECRET-KEY-.');
+};
+
 /**
  * Puts a backup into an empty database, compares every table with its checksum, and then lets nothing live that may have
  * ended since: sessions, codes and tokens are revoked, accounts that were deleted are deleted again.
  */
 export const restore = async (env: Environment, backup: Manifest & { readonly folder: string }): Promise<Restored> => {
   const databaseUrl = needed(env, 'DATABASE_URL', 'the address of an empty database');
-  const identity = /AGE-SECRET-KEY-[A-Z0-9-]+/.exec(
-    secretFile(
-      env,
-      'BACKUP_IDENTITY_FILE',
-      'backup-identity',
-      'the file that "npm run backup:keys -- join" has written',
-    ),
-  )?.[0];
-  if (identity === undefined)
-    throw new Hindrance('BACKUP_IDENTITY_FILE holds no identity: it is a line that begins with AGE-SECRET-KEY-.');
+  const identity = identityFrom(env);
   const ring = parseKeyRing(secretFile(env, 'KEYRING_FILE', 'keyring', 'the path of the key ring'));
   if ('faults' in ring) throw new Hindrance(`KEYRING_FILE: ${ring.faults.join('; ')}.`);
 

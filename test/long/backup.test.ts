@@ -1,10 +1,18 @@
 import { execFile } from 'node:child_process';
-import { appendFileSync, chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { armor, Decrypter } from 'age-encryption';
 import test from 'ava';
 import * as accounts from '../../accounts/accounts.ts';
 import * as audit from '../../accounts/audit.ts';
@@ -240,7 +248,16 @@ test.serial('the key ring is sealed for the same people', async (t) => {
     BACKUP_RECIPIENT: recipient,
   };
   await run(process.execPath, [MAIN, 'keys', 'seal', join(folder, 'keyring.age')], { env });
-  const decrypter = new Decrypter();
-  decrypter.addIdentity(identity);
-  t.is(await decrypter.decrypt(armor.decode(readFileSync(join(folder, 'keyring.age'), 'utf8')), 'text'), text);
+  const opening = {
+    ...process.env,
+    KEYRING_FILE: join(folder, 'wieder.json'),
+    BACKUP_IDENTITY_FILE: privately(join(folder, 'identity'), identity),
+  };
+  await run(process.execPath, [MAIN, 'keys', 'open', join(folder, 'keyring.age')], { env: opening });
+  t.is(readFileSync(opening.KEYRING_FILE, 'utf8'), text);
+  t.is(statSync(opening.KEYRING_FILE).mode & 0o777, 0o600);
+  const again = await t.throwsAsync<Error & { stderr: string }>(
+    run(process.execPath, [MAIN, 'keys', 'open', join(folder, 'keyring.age')], { env: opening }),
+  );
+  t.regex(again?.stderr ?? '', /is there already; nothing was changed/);
 });
