@@ -2,10 +2,13 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import * as chain from '../accounts/audit-chain.ts';
+import * as staff from '../accounts/staff.ts';
 import { letterTextsIn } from '../interactions/texts/letters.ts';
 import { addAuthenticator, type Browser, type BrowserContext, type Page, startBrowser } from './harness/browser.ts';
 import { Citizen } from './harness/citizen.ts';
+import { emailOf } from './harness/domain.ts';
 import { readPaper } from './harness/paper.ts';
+import { makeMember } from './harness/staff.ts';
 import { Terminal } from './harness/terminal.ts';
 import { type RunningTown, startTown } from './harness/town.ts';
 
@@ -77,7 +80,7 @@ const joined = async (
   return member;
 };
 
-test('from the first chief to a redeemed recovery, at terminals, on paper and in browsers', async (t) => {
+test.serial('from the first chief to a redeemed recovery, at terminals, on paper and in browsers', async (t) => {
   t.timeout(240_000);
   const ring = path.join(new Terminal(town).home, 'keyring.json');
   writeFileSync(ring, town.keyRing, { mode: 0o600 });
@@ -213,3 +216,57 @@ test('from the first chief to a redeemed recovery, at terminals, on paper and in
   const log = town.logged.join('');
   t.false(log.includes(paper.qr?.split('#')[1] ?? '-'), 'the code is in no log');
 });
+
+test.serial(
+  'over SSH a member signs in by code at another device, with the passkey, and each token is bound to a key',
+  async (t) => {
+    t.timeout(120_000);
+    const chief = await makeMember(town.context(), ['chief']).catch(() => undefined);
+    const by =
+      chief?.id ?? (await town.context().db('staff_roles').where({ role: 'chief' }).first('staff_id')).staff_id;
+    const invited = await staff.invite(
+      town.context(),
+      by,
+      { name: 'Fern Weh', email: emailOf('fern@stadt.example'), language: 'de', roles: ['auditor'] },
+      0,
+      () => () => ({ subject: 'x', text: 'x' }),
+    );
+    if (invited.outcome !== 'invited') return t.fail(invited.outcome);
+    const far = await person({ SSH_CONNECTION: '192.0.2.1 50000 192.0.2.2 22' });
+    await redeem(far.page, `${town.issuer}/brief#${invited.code.reveal()}`);
+
+    const { address, said, done } = await far.terminal.login(town.issuer);
+    t.regex(address, /\/device$/);
+    const code = (): string | undefined => /diesen Code ein: (\S+)/.exec(said())?.[1];
+    while (code() === undefined) await far.page.waitForTimeout(50);
+    await far.page.goto(address);
+    await far.page.locator('input[name=user_code]').fill(code() ?? '');
+    await far.page.locator('main button[type=submit]').first().click();
+    await far.page.locator('form:has(input[name=confirm]) button[type=submit]').first().click();
+    await far.page.getByRole('heading', { name: t_.staff.title }).waitFor();
+    await far.page.getByRole('button', { name: 'Passkey' }).click();
+    const ran = await done;
+    t.is(ran.code, 0, ran.stderr);
+    t.regex(ran.stderr, /Angemeldet bei .* als Fern Weh \(auditor\)/);
+
+    const file = path.join(far.terminal.home, 'config', 'session.json');
+    t.is(statSync(file).mode & 0o777, 0o600);
+    t.is(statSync(path.dirname(file)).mode & 0o777, 0o700);
+    const kept = JSON.parse(readFileSync(file, 'utf8'));
+    const headers = { authorization: `Bearer ${kept.accessToken}`, 'content-type': 'application/json' };
+    const stolen = await fetch(`${town.issuer}/admin/api/me/show`, { method: 'POST', headers, body: '{}' });
+    t.is(stolen.status, 401, 'a stolen token without its key is of no use');
+    const refreshed = await fetch(`${town.issuer}/token`, {
+      method: 'POST',
+      body: new URLSearchParams({
+        grant_type: 'refresh_token',
+        refresh_token: kept.refreshToken,
+        client_id: 'verwaltung',
+        resource: `${town.issuer}/admin/api`,
+      }),
+    });
+    t.is(refreshed.status, 400, 'nor is a stolen refresh token');
+    t.is((await far.terminal.run('me', 'show')).code, 0, 'its owner goes on');
+    return undefined;
+  },
+);
