@@ -111,6 +111,8 @@ export type AppDeps = {
   redis?: RedisConnection;
   keys: Keys;
   town: Town;
+  /** The town if its file has changed since the call before. Who it is (id, municipality key) cannot change. */
+  renewedTown?: () => Promise<Town | undefined>;
   hashing: PasswordHashing;
   mailer: Mailer;
   /** Where the checkpoints of the audit are kept; without one they are lines of the log. */
@@ -140,7 +142,9 @@ export type App = {
 
 /** Puts the provider together: protocol, pages, background work. Opens nothing but the LISTEN connection. */
 export async function createApp(deps: AppDeps): Promise<App> {
-  const { issuer, postgres, keys, town, log } = deps;
+  const { issuer, postgres, keys, log } = deps;
+  // One object that everybody holds: what its file says anew is in force everywhere at once.
+  const town = { ...deps.town };
   const now = deps.now ?? (() => new Date());
   const count = deps.metrics?.count;
   const limits = deps.redis && createRedisLimits(deps.redis);
@@ -235,6 +239,14 @@ export async function createApp(deps: AppDeps): Promise<App> {
   });
   await follow();
   const changed = repeat('changes', SECOND / 2, log, follow);
+  const renewing = repeat('town', SECOND / 2, log, async () => {
+    const renewed = await deps.renewedTown?.();
+    if (renewed === undefined) return;
+    for (const name of Object.keys(town)) Reflect.deleteProperty(town, name);
+    Object.assign(town, renewed);
+    await current.rebuild();
+    log.info('the town’s file has changed and is in force');
+  });
   const rotation = repeat('key rotation', 60 * SECOND, log, async () => {
     while ((await keyRotation.rotate(context())) > 0);
   });
@@ -248,7 +260,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const tending = repeat('store', SECOND, log, () => store.tend());
   const keeper = new AuditKeeper(context, deps.checkpoints, log, deps.metrics);
   const auditing = repeat('audit', SECOND, log, () => keeper.turn());
-  const tasks = [notices, logouts, events, rotation, signing, changed, purge, tending, noting, auditing];
+  const tasks = [notices, logouts, events, rotation, signing, changed, renewing, purge, tending, noting, auditing];
   const listening = await listen(deps.databaseUrl, ['registrations', 'signing_keys'], () => {
     changed.wake();
     signing.wake();

@@ -57,6 +57,12 @@ export class CurrentProvider {
     return refreshed;
   }
 
+  /** Builds a new instance, as settings have changed. */
+  rebuild(): Promise<void> {
+    this.#keys = '';
+    return this.refresh();
+  }
+
   async #refresh(): Promise<void> {
     const ctx = this.#parts.context();
     await signingKeys.ensure(ctx, this.#parts.algorithms());

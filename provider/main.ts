@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Context } from '../accounts/context.ts';
 import { changedKeys } from '../accounts/key-marks.ts';
+import type { Town } from '../accounts/town.ts';
 import { type OpenBreachedList, openBreachedList } from '../adapters/breached.ts';
 import { checkpointFile, checkpointSyslog } from '../adapters/checkpoints.ts';
 import { readConfig } from '../adapters/config.ts';
@@ -11,7 +12,8 @@ import { createLog } from '../adapters/log.ts';
 import { createMailer } from '../adapters/mail.ts';
 import { connect, migrate } from '../adapters/postgres.ts';
 import { connectRedis } from '../adapters/redis.ts';
-import { loadTown } from '../adapters/town.ts';
+import { loadTown, type TownFault } from '../adapters/town.ts';
+import { followTownFile } from '../adapters/town-file.ts';
 import { startTracing } from '../adapters/tracing.ts';
 import { parseKeyRing } from '../keys/key-ring.ts';
 import { createKeys } from '../keys/keys.ts';
@@ -32,12 +34,27 @@ function refuseToStart(reasons: readonly string[]): never {
 
 const config = readConfig(process.env, parseKeyRing);
 if ('faults' in config) refuseToStart(config.faults);
+const followedTown = existsSync(config.townFile) ? followTownFile(config.townFile) : undefined;
 const loaded = loadTown(config.townFile);
-if ('faults' in loaded) {
-  refuseToStart(loaded.faults.map(({ file, line, column, reason }) => `${file}:${line}:${column} ${reason}`));
-}
+const inLines = (faults: readonly TownFault[]): string[] =>
+  faults.map(({ file, line, column, reason }) => `${file}:${line}:${column} ${reason}`);
+if ('faults' in loaded) refuseToStart(inLines(loaded.faults));
 
 const log = createLog(config.logLevel);
+
+/** A town whose new file has faults stays as it was. */
+const renewedTown = async (): Promise<Town | undefined> => {
+  const renewed = await followedTown?.();
+  if (renewed === undefined) return undefined;
+  if ('faults' in renewed) {
+    log.error({ faults: inLines(renewed.faults) }, 'the town’s file has faults: the town stays as it was');
+    return undefined;
+  }
+  const { id, municipalityKey } = renewed.town;
+  if (id === loaded.town.id && municipalityKey === loaded.town.municipalityKey) return renewed.town;
+  log.error('the town’s file is of another town: it is not taken');
+  return undefined;
+};
 try {
   await migrate(config.databaseUrl, MIGRATIONS);
 } catch (error) {
@@ -111,6 +128,7 @@ const app = await createApp({
   databaseUrl: config.databaseUrl,
   keys,
   town: loaded.town,
+  renewedTown,
   hashing,
   mailer,
   log,

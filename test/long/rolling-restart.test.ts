@@ -1,4 +1,7 @@
 /** Two workers on one port: renewed under load, replaced after a crash, told of changes, and stopped without a loss. */
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import * as clients from '../../accounts/clients.ts';
 import { childrenOf } from '../bench/processes.ts';
@@ -106,3 +109,38 @@ test.serial('a worker that crashes is replaced, and a change reaches all of them
     await node.stop();
   }
 });
+
+test.serial(
+  'what the town’s file says anew is on the pages of all workers within a second, and faults are not',
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'stadtschluessel-town-'));
+    const file = join(folder, 'town.yaml');
+    cpSync(new URL('../../infra/towns/guetersloh/', import.meta.url), folder, { recursive: true });
+    const before = readFileSync(file, 'utf8');
+    const [, street = ''] = /^ *address: (.+)$/m.exec(before) ?? [];
+    const node = await startProduction([MACHINE], { WORKERS: '2', TOWN_FILE: file });
+    const wires = Array.from({ length: 8 }, () => new Wire(PRODUCTION_HOST, node.port));
+    const pages = (): Promise<string[]> =>
+      Promise.all(wires.map(async (wire) => (await wire.send('/', { headers: { accept: 'text/html' } })).body));
+    try {
+      await node.wrote('listening', 2);
+      t.true((await pages()).every((page) => !page.includes('Neue Gasse 7')));
+      writeFileSync(file, before.replaceAll(street, 'Neue Gasse 7, 33330 Gütersloh'));
+      const begin = performance.now();
+      while (!(await pages()).every((page) => page.includes('Neue Gasse 7'))) {
+        if (performance.now() - begin > 15_000) break;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      t.log(`on all pages after ${(performance.now() - begin).toFixed(0)} ms`);
+      t.true((await pages()).every((page) => page.includes('Neue Gasse 7')));
+
+      writeFileSync(file, 'name: [');
+      await node.wrote('the town stays as it was', 2);
+      t.true((await pages()).every((page) => page.includes('Neue Gasse 7')));
+    } finally {
+      for (const wire of wires) wire.close();
+      await node.stop();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+);
