@@ -12,7 +12,7 @@ import { STAFF_CLIENT_ID, STAFF_REFRESH_TOKEN_SECONDS } from './admin-api/staff-
 import { findAccount, isActive, type ReadAccount } from './claims.ts';
 import { EXTRA_CLIENT_METADATA } from './client-metadata.ts';
 import { cookieSigning } from './cookie-signing.ts';
-import { defaultAlgorithms, registrationFeatures, trialDefaults } from './dynamic-registration.ts';
+import { assertRedirectUris, defaultAlgorithms, registrationFeatures, trialDefaults } from './dynamic-registration.ts';
 import { loadExistingGrant } from './grants.ts';
 import type { LogoutPages } from './logout.ts';
 import { endpointAliases, mutualTls } from './mtls.ts';
@@ -164,6 +164,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       properties: [...EXTRA_CLIENT_METADATA, ...(parts.testSuites ? [REQUEST_URIS] : [])],
       // With a context, the client describes itself: what only a registration of the town may say, it may not.
       validator(ctx, name, value, metadata) {
+        if (ctx !== undefined) assertRedirectUris(metadata);
         if (name === REQUEST_URIS) {
           if (value !== undefined) assertRequestUris(value);
         } else if (ctx !== undefined && value !== undefined) {

@@ -1,3 +1,4 @@
+import { errors } from 'oidc-provider';
 import { CLAIM_CATALOGUE } from '../accounts/claims.ts';
 import { newClientSecret } from '../accounts/clients.ts';
 import type { DynamicClient } from '../accounts/dynamic-clients.ts';
@@ -24,12 +25,20 @@ const kindOf = (metadata: DynamicClient): Registration['kind'] => {
 const BY_KEY = new Set<unknown>(['private_key_jwt', 'tls_client_auth', 'self_signed_tls_client_auth']);
 
 /** A client that registers what FAPI 2.0 demands of one is held to the rest of it, too. */
-const profileOf = (metadata: DynamicClient): Registration['securityProfile'] => {
+const profileOf = (metadata: Readonly<Record<string, unknown>>): Registration['securityProfile'] => {
   const bound = metadata['dpop_bound_access_tokens'] === true;
   const byCertificate = metadata['tls_client_certificate_bound_access_tokens'] === true;
   const pushed = metadata['require_pushed_authorization_requests'] === true;
   if (!pushed || !(bound || byCertificate) || !BY_KEY.has(metadata['token_endpoint_auth_method'])) return undefined;
   return metadata['require_signed_request_object'] === true ? 'fapi2-message-signing' : 'fapi2';
+};
+
+/** FAPI 2.0 Security Profile §5.3.2.2-8: no authorization response over unencrypted connections. */
+export const assertRedirectUris = (metadata: Readonly<Record<string, unknown>>): void => {
+  if (profileOf(metadata) === undefined) return;
+  if (strings(metadata['redirect_uris']).some((uri) => uri.startsWith('http:'))) {
+    throw new errors.InvalidClientMetadata('redirect_uris of a FAPI 2.0 client must be https');
+  }
 };
 
 /**

@@ -134,6 +134,23 @@ test.serial('user-rejects-authentication: access_denied, with the query of the r
   t.is(back.get('dummy2'), 'ipsum');
 });
 
+test.serial('FAPI 2.0 §5.3.2.2-8: no redirect URI with http, not even where clients register themselves', async (t) => {
+  const registering = FapiClient.registered(
+    town,
+    { auth: 'private_key_jwt', bound: 'dpop' },
+    { redirect_uris: ['http://suite.example/callback'] },
+  );
+  await t.throwsAsync(registering, { message: /must be https/ });
+});
+
+test.serial('a nonce that the provider never gave is no proof (RFC 9449 §4.3-10)', async (t) => {
+  const client = clients['jwt + dpop'];
+  const { back, proof } = await client.obtainCode(visitor, CREDENTIALS);
+  const refused = await client.redeem(back.get('code'), proof.verifier, { proof: { nonce: 'von anderswo' } });
+  t.is(refused.status, 400);
+  t.is(refused.body['error'], 'invalid_dpop_proof');
+});
+
 test.serial('ensure-authorization-request-without-state-success; -without-nonce-success; -64-char-nonce', async (t) => {
   for (const name of ['jwt + dpop', 'signing'] as const) {
     const client = clients[name];
