@@ -10,73 +10,27 @@ import { generate } from 'otplib';
 import * as assurance from '../../accounts/assurance.ts';
 import * as backupCodes from '../../accounts/backup-codes.ts';
 import { recordProofing } from '../../accounts/factors.ts';
-import { type AccountId, parseAccountId } from '../../accounts/ids.ts';
+import { parseAccountId } from '../../accounts/ids.ts';
 import * as totp from '../../accounts/totp.ts';
-import { addCitizen, atHome, authorizationUrl, pkce, redeem } from './relying-party.ts';
+import { addCitizen, redeem } from './relying-party.ts';
+import {
+  ACTS,
+  type BrowserState,
+  EMPTY,
+  FIRST_PASSWORD,
+  freshBrowser,
+  type Person,
+  SECRET,
+  type Shown,
+  shownOf,
+  snapshot,
+  submit,
+  WAYS,
+  type WalkState,
+} from './sign-in-acts.ts';
 import { type RunningTown, startTown } from './town.ts';
-import { type Answer, forms, Visitor } from './visitor.ts';
 
-const SECRET = 'KRUGS4ZANFZSA3TPOQQHGZLDOJSXIIJB';
-const FIRST_PASSWORD = 'drei blaue Häuser am Fluss';
-const OTHER_PASSWORD = 'Neun grüne Schirme tanzen';
 const { ACR, LEVELS } = assurance;
-
-type Person = {
-  readonly email: string;
-  readonly account: AccountId;
-  readonly subject: string;
-  readonly proofing: assurance.Level;
-  /** Passwords that may be right: the last one set, and one that is being set. */
-  passwords: Set<string>;
-  codes: string[];
-  app: boolean;
-  state: string;
-};
-type Shown = Set<'pwd' | 'otp' | 'code'>;
-type BrowserState = {
-  visitor: Visitor;
-  page: Answer | undefined;
-  verifier: string;
-  asked: string[];
-  /** By account: what was right, in this browser. */
-  shown: Map<AccountId, Shown>;
-};
-type WalkState = {
-  readonly town: RunningTown;
-  readonly people: Person[];
-  readonly browsers: BrowserState[];
-  /** Moves the clock to the next code of the app. */
-  readonly nextStep: () => number;
-  commands: number;
-  /** Sign-ins that a service got, and changes of credentials: a walk without any would prove nothing. */
-  signIns: number;
-  changes: number;
-};
-
-const snapshot = async (town: RunningTown, account: AccountId): Promise<string> => {
-  const { db } = town.context();
-  const of = (table: string, ...columns: string[]) =>
-    db(table)
-      .where({ account_id: account })
-      .orderBy(columns[0] ?? 'account_id')
-      .select(columns);
-  const [passwords, apps, codes, passkeys] = await Promise.all([
-    of('passwords', 'changed_at', 'short'),
-    of('totps', 'created_at'),
-    of('backup_codes', 'hash'),
-    of('passkeys', 'id'),
-  ]);
-  const hex = codes.map(({ hash }) => (hash as Buffer).toString('hex')).sort();
-  return JSON.stringify([passwords, apps, hex, passkeys]);
-};
-
-const freshBrowser = (): BrowserState => ({
-  visitor: new Visitor(),
-  page: undefined,
-  verifier: '',
-  asked: [],
-  shown: new Map(),
-});
 
 /** A town with three citizens: with an app and proofed, proofed only, neither. */
 const beginWalk = async (town: RunningTown, nextStep: () => number): Promise<WalkState> => {
@@ -106,21 +60,28 @@ const beginWalk = async (town: RunningTown, nextStep: () => number): Promise<Wal
       proofing,
       passwords: new Set([password]),
       codes,
+      keys: new Map(),
+      paper: undefined,
       app,
+      secret: SECRET,
       state: await snapshot(town, account),
     });
   }
-  return { town, people, browsers: [freshBrowser(), freshBrowser()], nextStep, commands: 0, signIns: 0, changes: 0 };
-};
-
-const shownOf = (browser: BrowserState, person: Person): Shown => {
-  const shown = browser.shown.get(person.account) ?? new Set();
-  browser.shown.set(person.account, shown);
-  return shown;
+  return {
+    town,
+    people,
+    browsers: [freshBrowser(), freshBrowser()],
+    nextStep,
+    passwordsSet: 0,
+    commands: 0,
+    signIns: 0,
+    changes: 0,
+  };
 };
 
 const levelOf = (shown: Shown): assurance.Level => {
-  if (!shown.has('pwd')) return 'basis';
+  if (shown.has('passkey')) return 'substantial';
+  if (!shown.has('pwd')) return shown.has('weak-passkey') ? 'low' : 'basis';
   return shown.has('otp') || shown.has('code') ? 'substantial' : 'low';
 };
 const rank = (level: assurance.Level): number => LEVELS.indexOf(level);
@@ -138,8 +99,10 @@ const checkCallback = async (t: ExecutionContext, state: WalkState, browser: Bro
   const person = state.people.find(({ subject }) => subject === claims.sub);
   if (person === undefined) return t.fail('a subject that is nobody’s');
   const shown = shownOf(browser, person);
-  t.true(shown.has('pwd'), 'an account without its password');
-  if (person.app) t.true(shown.has('otp') || shown.has('code'), 'an account with an app without its second factor');
+  const byKey = shown.has('passkey') || shown.has('weak-passkey');
+  t.true(shown.has('pwd') || byKey, 'an account without its password or passkey');
+  if (person.app && !byKey && !shown.has('no-app'))
+    t.true(shown.has('otp') || shown.has('code'), 'an account with an app without its second factor');
   const level = LEVELS.find((one) => ACR[one] === claims.acr);
   if (level === undefined) return t.fail(`acr ${claims.acr}`);
   t.true(rank(level) <= rank(levelOf(shown)), `${level} by ${[...shown].join('+')}`);
@@ -147,8 +110,19 @@ const checkCallback = async (t: ExecutionContext, state: WalkState, browser: Bro
   for (const method of claims.amr ?? []) {
     if (method === 'pwd') t.true(shown.has('pwd'));
     else if (method === 'otp') t.true(shown.has('otp') || shown.has('code'));
+    else if (method === 'pop' || method === 'user') t.true(byKey);
     else t.is(method, 'mfa');
   }
+};
+
+/** What there is now: an app that is gone is asked for no more, a passkey that is gone signs in no more. */
+const meetReality = async ({ town }: WalkState, person: Person): Promise<void> => {
+  const { db } = town.context();
+  const [app] = await db('totps').where({ account_id: person.account }).select('account_id');
+  person.app = app !== undefined;
+  const rows = await db('passkeys').where({ account_id: person.account }).select('credential_id');
+  const left = new Set(rows.map(({ credential_id }) => (credential_id as Buffer).toString('base64url')));
+  for (const id of person.keys.keys()) if (!left.has(id)) person.keys.delete(id);
 };
 
 /** No credential has changed unless this browser had shown what such a change takes. */
@@ -157,153 +131,20 @@ const checkCredentials = async (t: ExecutionContext, state: WalkState, browser: 
     const now = await snapshot(state.town, person.account);
     if (now === person.state) continue;
     state.changes += 1;
+    const [, apps = [], , keys = []] = JSON.parse(person.state) as unknown[][];
+    const had = { app: apps.length > 0, keys: keys.length > 0 };
     const shown = shownOf(browser, person);
-    const byRecovery = shown.has('code') && (!person.app || shown.has('otp'));
-    const bySignIn = shown.has('pwd') && (!person.app || shown.has('otp') || shown.has('code'));
-    t.true(byRecovery || bySignIn, `a credential changed after ${[...shown].join('+') || 'nothing'}`);
+    const byRecovery = shown.has('code') && (!had.app || shown.has('otp'));
+    const byKey = shown.has('passkey') || shown.has('weak-passkey');
+    const byPassword = shown.has('pwd') && (!(had.app || had.keys) || shown.has('otp') || shown.has('code'));
+    // The strongest factor: an app's code does not stand in for a passkey, a code from paper does.
+    const enough = had.keys ? byKey || (shown.has('pwd') && shown.has('code')) : byKey || byPassword;
+    const proofs = [...shown].join('+') || 'nothing';
+    t.true(byRecovery || enough || shown.has('paper'), `a credential changed after ${proofs}`);
     person.state = now;
+    await meetReality(state, person);
   }
 };
-
-/** Whether the page asks for this: what is sent to a page that does not ask for it shows nothing. */
-const asksFor = (browser: BrowserState, action: string): boolean =>
-  browser.page?.status === 200 && forms(browser.page).some(({ action: to }) => to.pathname.endsWith(`/${action}`));
-
-const tokenOn = (page: Answer): string =>
-  forms(page)
-    .flatMap(({ fields }) => fields)
-    .find(([name]) => name === 'token')?.[1] ?? '';
-
-type Act = (state: WalkState, browser: BrowserState, person: Person) => Promise<void>;
-
-const submit = async (state: WalkState, browser: BrowserState, action: string, values: Record<string, string>) => {
-  const { page } = browser;
-  if (page === undefined || page.status !== 200) return;
-  const own = forms(page).find(({ action: to }) => to.pathname.endsWith(`/${action}`));
-  // Also where the page has no such form: sent by hand, to the address of this interaction or page of the account.
-  const base = page.url.pathname.startsWith('/konto')
-    ? page.url.pathname
-    : /^\/interaction\/[\w-]+/.exec(page.url.pathname)?.[0];
-  if (own === undefined && base === undefined) return;
-  const to = own?.action ?? new URL(`${base}/${action}`, state.town.issuer);
-  const sent = await browser.visitor.send(to, {
-    method: 'POST',
-    body: new URLSearchParams({ token: tokenOn(page), ...values }),
-  });
-  if (sent.headers['content-type']?.includes('json')) return;
-  browser.page = await browser.visitor.follow(sent, atHome(state.town));
-};
-
-const codeOf = async (state: WalkState): Promise<string> => generate({ secret: SECRET, epoch: state.nextStep() });
-
-const ACTS: Readonly<Record<string, Act>> = {
-  open: async (state, browser) => {
-    const proof = pkce();
-    browser.verifier = proof.verifier;
-    const claims = JSON.stringify({ id_token: { acr: null, amr: null } });
-    browser.page = await browser.visitor.open(
-      authorizationUrl(state.town, 'fahrkarte', proof, { claims }),
-      atHome(state.town),
-    );
-  },
-  openHigher: async (state, browser) => {
-    const proof = pkce();
-    browser.verifier = proof.verifier;
-    const claims = JSON.stringify({ id_token: { amr: null, acr: { essential: true, values: [ACR.substantial] } } });
-    browser.page = await browser.visitor.open(
-      authorizationUrl(state.town, 'fahrkarte', proof, { claims }),
-      atHome(state.town),
-    );
-  },
-  password: async (state, browser, person) => {
-    const password = [...person.passwords].at(-1) ?? '';
-    // Of a known citizen the page ignores who is typed in; then it must be that citizen's password.
-    const asked = asksFor(browser, 'sign-in');
-    for (const one of state.people) if (asked && one.passwords.has(password)) shownOf(browser, one).add('pwd');
-    await submit(state, browser, 'sign-in', { identifier: person.email, password });
-  },
-  wrongPassword: (state, browser, person) =>
-    submit(state, browser, 'sign-in', { identifier: person.email, password: 'etwas ganz anderes als das' }),
-  app: async (state, browser) => {
-    const code = await codeOf(state);
-    const asked = asksFor(browser, 'totp');
-    for (const one of state.people) if (asked && one.app) shownOf(browser, one).add('otp');
-    await submit(state, browser, 'totp', { code });
-  },
-  wrongApp: (state, browser) => submit(state, browser, 'totp', { code: '123456' }),
-  codeAsFactor: async (state, browser, person) => {
-    const code = person.codes.pop() ?? '';
-    if (asksFor(browser, 'backup-code')) shownOf(browser, person).add('code');
-    await submit(state, browser, 'backup-code', { backup_code: code });
-  },
-  wrongCode: (state, browser) => submit(state, browser, 'backup-code', { backup_code: 'AAAA-AAAA-AAAA-AAAA' }),
-  forget: (state, browser) => submit(state, browser, 'forgotten', {}),
-  recover: async (state, browser, person) => {
-    const code = person.codes.pop() ?? '';
-    if (asksFor(browser, 'recovery-code')) shownOf(browser, person).add('code');
-    await submit(state, browser, 'recovery-code', { identifier: person.email, backup_code: code });
-  },
-  wrongRecover: (state, browser, person) =>
-    submit(state, browser, 'recovery-code', { identifier: person.email, backup_code: 'BBBB-BBBB-BBBB-BBBB' }),
-  reset: async (state, browser) => {
-    await submit(state, browser, 'reset-password', { new_password: OTHER_PASSWORD, repeated_password: OTHER_PASSWORD });
-    for (const one of state.people) {
-      if ((await snapshot(state.town, one.account)) === one.state) continue;
-      // The password that was set is what this browser knows from now on.
-      one.passwords = new Set([...one.passwords, OTHER_PASSWORD]);
-      const code = shownOf(browser, one).has('code');
-      if (code) shownOf(browser, one).add('pwd');
-    }
-  },
-  skip: (state, browser) => submit(state, browser, 'skip', {}),
-  later: (state, browser) => submit(state, browser, 'no-passkey', {}),
-  otherAccount: (state, browser) => submit(state, browser, 'other-account', {}),
-  back: (state, browser) => submit(state, browser, 'back', {}),
-  konto: async (state, browser) => {
-    browser.page = await browser.visitor.open(new URL('/konto/ersatzcodes', state.town.issuer), atHome(state.town));
-  },
-  newCodes: async (state, browser) => {
-    await submit(state, browser, 'make', {});
-    const shown = [...(browser.page?.text ?? '').matchAll(/<code>([A-Z0-9]{4}(?:-[A-Z0-9]{4}){3})<\/code>/g)].map(
-      ([, code = '']) => code,
-    );
-    if (shown.length !== 10) return;
-    for (const one of state.people) {
-      if ((await snapshot(state.town, one.account)) !== one.state) one.codes = shown;
-    }
-  },
-  removeApp: async (state, browser) => {
-    browser.page = await browser.visitor.open(new URL('/konto/app', state.town.issuer), atHome(state.town));
-    await submit(state, browser, 'remove', {});
-  },
-  newBrowser: async (state, browser) => {
-    state.browsers[state.browsers.indexOf(browser)] = freshBrowser();
-  },
-};
-
-/** Ways that lead somewhere: random commands alone seldom get there. */
-const WAYS: Readonly<Record<string, readonly string[]>> = {
-  wholeSignIn: ['open', 'password', 'app'],
-  wholeStepUp: ['openHigher', 'password', 'app', 'codeAsFactor'],
-  wholeRecovery: ['open', 'forget', 'recover', 'app', 'reset'],
-  wholeChange: ['konto', 'password', 'app', 'newCodes'],
-};
-
-const EMPTY = [
-  'sign-in',
-  'totp',
-  'backup-code',
-  'recovery-code',
-  'reset-password',
-  'new-passkey',
-  'passkey',
-  'make',
-  'enrol',
-  'change',
-  'remove',
-  'consent',
-  'kennung',
-];
 
 class Command implements fc.AsyncCommand<object, { state: WalkState; t: ExecutionContext }> {
   readonly name: string;
@@ -334,12 +175,6 @@ class Command implements fc.AsyncCommand<object, { state: WalkState; t: Executio
     }
     const status = browser.page?.status ?? 200;
     t.true(status < 500, `${this.name}: ${status}`);
-    // An app that is gone is asked for no more.
-    for (const one of state.people) {
-      if (!one.app) continue;
-      const [row] = await state.town.context().db('totps').where({ account_id: one.account }).select('account_id');
-      if (row === undefined) one.app = false;
-    }
   }
 
   toString(): string {
@@ -390,7 +225,7 @@ export const walkOn = async (t: ExecutionContext, wanted: number): Promise<void>
       );
     }
     t.log(`${sums.commands} commands, ${sums.signIns} sign-ins, ${sums.changes} changes of credentials`);
-    t.true(sums.signIns > 0);
+    t.true(sums.signIns > 0 && sums.changes > 0);
   } finally {
     await town.close();
   }
