@@ -86,8 +86,9 @@ const faultItem = (state: FormState, fault: Fault): Html => {
 export const errorSummary = (state: FormState): Fragment => {
   const faults = state.flash?.faults ?? [];
   if (faults.length === 0) return null;
+  const { errorSummary: typed, notDone } = textsIn(state.shell.language).common;
   return html`<div class="kern-alert kern-alert--danger ss-summary" role="alert" tabindex="-1" autofocus id="error-summary">
-    <div class="kern-alert__header"><span class="kern-icon kern-icon--danger" aria-hidden="true"></span><h2 class="kern-title">${textsIn(state.shell.language).common.errorSummary}</h2></div>
+    <div class="kern-alert__header"><span class="kern-icon kern-icon--danger" aria-hidden="true"></span><h2 class="kern-title">${faults.every(({ code }) => code === 'identity') ? notDone : typed}</h2></div>
     <div class="kern-alert__body"><ul class="ss-summary__list">${faults.map((fault) => faultItem(state, fault))}</ul></div>
   </div>`;
 };

@@ -1,3 +1,4 @@
+import type Koa from 'koa';
 import type { PageDeps } from '../deps.ts';
 import { submit } from '../form.view.ts';
 import { type Html, html, safeUrl } from '../html.ts';
@@ -19,17 +20,24 @@ const back = {
 };
 
 /** Leads to AusweisApp on this device, and says what to do if there is none. */
-export const eidBody = (deps: Pick<PageDeps, 'sources' | 'issuer'>, texts: Texts, door: string): Html => {
+export const eidBody = (
+  deps: Pick<PageDeps, 'sources' | 'issuer'>,
+  ctx: Pick<Koa.Context, 'get'>,
+  texts: Texts,
+  door: string,
+): Html => {
   const t = texts.identity.eid;
   const { eid } = deps.sources ?? {};
   const links = eid?.links(new URL(`/eid/tc-token?t=${door}`, deps.issuer));
+  const desktop = safeUrl(links?.desktop);
+  // What the browser says of itself decides which link comes first, and nothing else.
+  const onPhone = /Android|iPhone|iPad|iPod/.test(ctx.get('user-agent'));
+  const link = (kind: 'primary' | 'secondary', href: string | undefined, label: string): Html =>
+    html`<a class="kern-btn kern-btn--${kind} ss-btn--wide" href="${href}"><span class="kern-label">${label}</span></a>`;
   const status = new URL('?Status=json', eid?.client ?? 'http://127.0.0.1:24727/eID-Client');
   return html`<p class="kern-body">${t.lead}</p>
     <ul class="kern-body ss-bullets"><li>${t.card}</li><li>${t.pin}</li><li>${t.reader}</li></ul>
-    <div class="ss-actions ss-eid">
-      <a class="kern-btn kern-btn--primary ss-btn--wide" href="${safeUrl(links?.desktop)}"><span class="kern-label">${t.open}</span></a>
-      <a class="kern-btn kern-btn--secondary ss-btn--wide" href="${links?.mobile}"><span class="kern-label">${t.openMobile}</span></a>
-    </div>
+    <div class="ss-actions">${onPhone ? [link('primary', links?.mobile, t.open), link('secondary', desktop, t.openDesktop)] : [link('primary', desktop, t.open), link('secondary', links?.mobile, t.openMobile)]}</div>
     <p class="kern-body" data-eid-missing hidden role="status"><strong>${t.notRunning}</strong></p>
     <section class="ss-aside" data-eid-status="${safeUrl(status.href)}"><h2 class="kern-heading-small">${t.missingTitle}</h2>
       <p class="kern-body">${t.missing}</p>
@@ -48,7 +56,7 @@ const eidView = (visit: Visit): string =>
     title: visit.t.identity.eid.title,
     back: true,
     scripts: ['page.js', 'eid.js'],
-    body: eidBody(visit.deps, visit.t, visit.progress.exchange?.door ?? ''),
+    body: eidBody(visit.deps, visit.ctx, visit.t, visit.progress.exchange?.door ?? ''),
   });
 
 /** Leads to BundID by a form of SAML; `asked` is undefined once that is over. */

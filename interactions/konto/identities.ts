@@ -12,7 +12,7 @@ const entry = (visitor: Visitor, identity: identities.Identity): Html => {
   const own = visitor.t.identity.konto;
   const { language } = visitor.shell;
   const facts = [
-    t.since(day(identity.linkedAt, language)),
+    own.since(day(identity.linkedAt, language)),
     identity.retiredAt !== undefined && own.retired(day(identity.retiredAt, language)),
     identity.retiredAt === undefined &&
       (identity.lastUsedAt === undefined ? t.neverUsed : t.lastUsed(day(identity.lastUsedAt, language))),
@@ -47,8 +47,7 @@ const view: KontoPage['view'] = async (visitor) => {
   const all = await identities.list(visitor.domain, visitor.account.id);
   return kontoPage(visitor, {
     title: t.title,
-    body: html`<p class="kern-body">${t.lead}</p>
-    ${all.length === 0 && html`<p class="kern-body">${t.none}</p>`}
+    body: html`<p class="kern-body">${all.length === 0 ? t.none : t.lead}</p>
     <ul class="ss-list">${all.map((identity) => entry(visitor, identity))}</ul>
     ${adding(visitor, all)}`,
   });

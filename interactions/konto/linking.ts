@@ -125,7 +125,7 @@ export const view = async (visitor: Visitor): Promise<Awaited<ReturnType<KontoPa
         page: kontoPage(visitor, {
           title,
           scripts: ['page.js', 'eid.js'],
-          body: html`${eidBody(deps, t, waiting.door)}${cancel}`,
+          body: html`${eidBody(deps, visitor.ctx, t, waiting.door)}${cancel}`,
         }),
       }
     : {

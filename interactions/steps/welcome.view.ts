@@ -26,15 +26,19 @@ export const backupCodes = (visit: Visit): string => {
 /** Shows the Bürgerkennung to keep. */
 export const kennung = (visit: Visit): string => {
   const t = visit.t.kennung;
+  const { has, account } = visit;
+  // Neither password nor passkey: nothing that the Kennung could be typed in with.
+  const byIdentity = has !== undefined && !has.password && has.passkeys === 0;
+  const withoutEmail = account?.email === undefined && !byIdentity;
   return stepPage(visit, {
     title: t.title,
     cancel: false,
     // The passkey just made was named before there was a Kennung.
     scripts: ['page.js', 'signal.js'],
     body: html`${visit.account !== undefined && ownPasskeys(visit.deps, visit.account)}
-    <p class="kern-body">${t.lead}</p>
+    <p class="kern-body">${byIdentity ? t.leadByIdentity : t.lead}</p>
     <dl class="ss-kennung"><dt>${t.label}</dt><dd><code>${visit.progress.welcome?.kennung ?? ''}</code></dd></dl>
-    <p class="kern-body">${visit.account?.email === undefined ? html`<strong>${t.withoutEmail}</strong>` : t.note}</p>
+    <p class="kern-body">${withoutEmail ? html`<strong>${t.withoutEmail}</strong>` : t.note}</p>
     ${printing(visit)}
     ${form(visit, 'kennung', submit(t.submit(visit.service)))}`,
   });

@@ -10,6 +10,7 @@ export const de = {
     skip: 'Zum Inhalt springen',
     errorPrefix: 'Fehler: ',
     errorSummary: 'Bitte prüfen Sie Ihre Angaben',
+    notDone: 'Das hat nicht geklappt',
     errorMark: 'Fehler:',
     optional: 'freiwillig',
     back: 'Zurück',
@@ -193,6 +194,8 @@ export const de = {
   kennung: {
     title: 'Ihr Konto ist angelegt',
     lead: 'Dies ist Ihre Bürgerkennung. Mit ihr können Sie sich anmelden, und die Stadt findet damit Ihr Konto, wenn Sie Hilfe brauchen.',
+    leadByIdentity:
+      'Sie melden sich künftig an wie eben. Dies ist Ihre Bürgerkennung: Die Stadt findet damit Ihr Konto, wenn Karte oder BundID einmal fehlen und Sie Hilfe brauchen.',
     label: 'Bürgerkennung',
     note: 'Die Kennung ist kein Geheimnis wie ein Passwort. Bewahren Sie sie trotzdem gut auf.',
     withoutEmail: 'Sie haben keine E-Mail-Adresse hinterlegt: Zur Anmeldung brauchen Sie diese Kennung.',

@@ -11,6 +11,7 @@ export const en: Texts = {
     skip: 'Skip to main content',
     errorPrefix: 'Error: ',
     errorSummary: 'Please check what you entered',
+    notDone: 'That did not work',
     errorMark: 'Error:',
     optional: 'optional',
     back: 'Back',
@@ -188,6 +189,8 @@ export const en: Texts = {
   kennung: {
     title: 'Your account is ready',
     lead: 'This is your citizen ID. You can sign in with it, and the town finds your account by it when you need help.',
+    leadByIdentity:
+      'You will sign in as you did just now. This is your citizen ID: the town finds your account by it when card or BundID are missing and you need help.',
     label: 'Citizen ID',
     note: 'The ID is no secret like a password. Keep it in a safe place all the same.',
     withoutEmail: 'You have not given an e-mail address: you need this ID to sign in.',

@@ -14,7 +14,8 @@ export const identityDe = {
     pin: 'Ihre selbst gewählte sechsstellige PIN',
     reader: 'die AusweisApp und ein Smartphone oder ein Kartenlesegerät',
     open: 'AusweisApp öffnen',
-    openMobile: 'AusweisApp auf diesem Smartphone öffnen',
+    openMobile: 'Auf diesem Smartphone öffnen',
+    openDesktop: 'Auf diesem Computer öffnen',
     notRunning:
       'Auf diesem Gerät antwortet keine AusweisApp. Starten Sie sie und öffnen Sie diese Seite dann noch einmal.',
     missingTitle: 'Die AusweisApp öffnet sich nicht?',
@@ -106,6 +107,7 @@ export const identityDe = {
     retired: (day: string) => `durch eine neue Karte ersetzt am ${day}`,
     names: { eid: 'Online-Ausweis', bundid: 'BundID', staff: 'Anmeldung für Beschäftigte' },
     remove: 'Verknüpfung aufheben',
+    since: (day: string) => `verknüpft am ${day}`,
     removeHint: 'Danach können Sie sich damit nicht mehr bei diesem Konto anmelden.',
   },
   mail: {
