@@ -4,6 +4,8 @@ import type { TownSource } from './town-source.ts';
 
 /** BSI TR-02102-1 §2.3. */
 const RSA_BITS = 3000;
+/** P-256, P-384 and P-521, by their names in OpenSSL. */
+const CURVES = ['prime256v1', 'secp384r1', 'secp521r1'];
 
 /** Why tokens cannot be encrypted to a key; undefined if they can. */
 const keyFault = (jwk: Readonly<Record<string, unknown>>): string | undefined => {
@@ -11,9 +13,9 @@ const keyFault = (jwk: Readonly<Record<string, unknown>>): string | undefined =>
     const key = createPublicKey({ key: jwk as webcrypto.JsonWebKey, format: 'jwk' });
     if (key.asymmetricKeyType === 'rsa' && (key.asymmetricKeyDetails?.modulusLength ?? 0) < RSA_BITS)
       return `is RSA with fewer than ${RSA_BITS} bits`;
-    return ['rsa', 'ec', 'x25519', 'x448'].includes(key.asymmetricKeyType ?? '')
-      ? undefined
-      : 'is no key to encrypt to';
+    const { asymmetricKeyType: type = '', asymmetricKeyDetails: { namedCurve = '' } = {} } = key;
+    const fit = type === 'ec' ? CURVES.includes(namedCurve) : type === 'rsa' || type === 'x25519';
+    return fit ? undefined : 'is no key to encrypt to: RSA, EC on P-256, P-384 or P-521, or X25519';
   } catch {
     return 'is no public key in the form of a JWK';
   }

@@ -380,7 +380,14 @@ test('tokens are encrypted only to a public key that can take them', (t) => {
   t.deepEqual(reasons(ec), []);
   t.deepEqual(reasons(jwk(generateKeyPairSync('x25519'))), []);
   t.regex(reasons(ec, 'opaque')[0] ?? '', /nothing to encrypt/);
-  t.regex(reasons(jwk(generateKeyPairSync('ed25519')))[0] ?? '', /no key to encrypt to/);
+  t.deepEqual(reasons(jwk(generateKeyPairSync('rsa', { modulusLength: 3072 }))), []);
+  for (const wrong of [
+    generateKeyPairSync('ed25519'),
+    generateKeyPairSync('x448'),
+    generateKeyPairSync('ec', { namedCurve: 'secp256k1' }),
+  ]) {
+    t.regex(reasons(jwk(wrong))[0] ?? '', /no key to encrypt to/);
+  }
   t.regex(reasons(jwk(generateKeyPairSync('rsa', { modulusLength: 2048 })))[0] ?? '', /fewer than 3000 bits/);
   t.regex(reasons('{ kty: EC, crv: P-256, x: a, y: b }')[0] ?? '', /no public key/);
   t.regex(reasons(ec.replace('}', ',"d":"x"}'))[0] ?? '', /private material/);
