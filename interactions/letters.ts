@@ -16,7 +16,8 @@ import {
   qrCode,
   SIZE,
 } from './letter-paper.ts';
-import { dayAndTime, letterTextsIn } from './texts/letters.ts';
+import { letterTextsIn } from './texts/letters.ts';
+import { ABROAD, type LetterWords } from './texts/letters-abroad.ts';
 
 export type Letter = {
   readonly town: Town;
@@ -38,24 +39,36 @@ export type Letter = {
 /** The address of the page, with the code in the fragment: no server and no log gets to see it. */
 export const letterLink = (issuer: URL, code: Secret): string => `${new URL('/brief', issuer).href}#${code.reveal()}`;
 
+const moment = (at: Date, language: string): string =>
+  new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, {
+    timeZone: 'Europe/Berlin',
+    dateStyle: 'long',
+    timeStyle: 'short',
+  }).format(at);
+
 /** The text in one language. `withPicture` only once: there is one code. */
-const body = (doc: Doc, root: Parent, letter: Letter, language: Language, first: boolean): void => {
-  const t = letterTextsIn(language).letter;
-  const office = `${inLanguage(letter.town.office.name, language)}, ${letter.town.office.address}, ${inLanguage(letter.town.office.hours, language)}`;
+const body = (doc: Doc, root: Parent, letter: Letter, language: string, first: boolean): void => {
+  const known = language as Language;
+  const t = letterTextsIn(ABROAD[language] === undefined ? language : 'de').letter;
+  // Invitations go to members of staff, whose languages are those of the pages.
+  const words: LetterWords = ABROAD[language] ?? t;
+  const subject = letter.purpose === 'invitation' ? t.subject.invitation : words.subject[letter.purpose];
+  const lead = letter.purpose === 'invitation' ? t.lead.invitation : words.lead[letter.purpose];
+  const office = `${inLanguage(letter.town.office.name, known)}, ${letter.town.office.address}, ${inLanguage(letter.town.office.hours, known)}`;
   const full = { width: (PAGE_WIDTH - MARGIN.left - MARGIN.right) * MM };
   const beside = { width: (PAGE_WIDTH - MARGIN.left - MARGIN.right - QR_MM - 8) * MM };
   const section = doc.struct('Sect', { lang: language });
   root.add(section);
   doc.font('bold').fontSize(first ? SIZE.subject : SIZE.text);
-  paragraph(doc, section, first ? 'H1' : 'H2', t.subject[letter.purpose], full);
+  paragraph(doc, section, first ? 'H1' : 'H2', subject, full);
   doc.font('regular').fontSize(SIZE.text).moveDown(0.7);
-  paragraph(doc, section, 'P', t.greeting, full);
+  paragraph(doc, section, 'P', words.greeting, full);
   doc.moveDown(0.4);
   const top = doc.y;
-  paragraph(doc, section, 'P', t.lead[letter.purpose], first ? beside : full);
+  paragraph(doc, section, 'P', lead, first ? beside : full);
   doc.moveDown(0.4);
   const address = new URL('/brief', letter.issuer).href;
-  t.steps(address).forEach((step, index) => {
+  words.steps(address).forEach((step, index) => {
     paragraph(doc, section, 'P', `${index + 1}. ${step}`, first ? beside : full);
     if (index === 1) {
       doc.font('bold').fontSize(first ? SIZE.code : SIZE.text);
@@ -75,16 +88,16 @@ const body = (doc: Doc, root: Parent, letter: Letter, language: Language, first:
     doc,
     section,
     'P',
-    t.validity(dayAndTime(letter.validFrom, language), dayAndTime(letter.expiresAt, language)),
+    words.validity(moment(letter.validFrom, language), moment(letter.expiresAt, language)),
     full,
   );
-  if (letter.kennung !== undefined) paragraph(doc, section, 'P', t.kennung(letter.kennung), full);
-  paragraph(doc, section, 'P', t.secret, full);
+  if (letter.kennung !== undefined) paragraph(doc, section, 'P', words.kennung(letter.kennung), full);
+  paragraph(doc, section, 'P', words.secret, full);
   doc.moveDown(0.4);
-  if (letter.purpose !== 'invitation') paragraph(doc, section, 'P', t.library, full);
-  paragraph(doc, section, 'P', t.help(office), full);
+  if (letter.purpose !== 'invitation') paragraph(doc, section, 'P', words.library, full);
+  paragraph(doc, section, 'P', words.help(office), full);
   doc.moveDown(0.6);
-  paragraph(doc, section, 'P', `${t.closing}\n${inLanguage(letter.town.name, language)}`, full);
+  paragraph(doc, section, 'P', `${words.closing}\n${inLanguage(letter.town.name, known)}`, full);
 };
 
 /**
@@ -93,7 +106,8 @@ const body = (doc: Doc, root: Parent, letter: Letter, language: Language, first:
  */
 export const letterPdf = (letter: Letter): Promise<Buffer> => {
   const german = letterTextsIn('de').letter;
-  const reader = letter.language === 'en' ? 'en' : 'de';
+  const abroad = letter.purpose !== 'invitation' && ABROAD[letter.language] !== undefined;
+  const reader = letter.language === 'en' || abroad ? letter.language : 'de';
   const { doc, bytes } = newPaper({ title: german.subject[letter.purpose], town: letter.town, date: letter.date });
   const root = doc.struct('Document');
   doc.addStructure(root);
