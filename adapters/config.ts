@@ -4,33 +4,35 @@ import ipaddr from 'ipaddr.js';
 import type { KeyRing } from '../keys/key-ring.ts';
 import type { LogLevel } from './log.ts';
 import { isLoopbackHost } from './mail.ts';
+import { type RegistrationSettings, readRegistration } from './registration-config.ts';
 import { readSources, type SourceSettings } from './source-config.ts';
 import { readWatch, type WatchSettings } from './watch-config.ts';
 
 /** The settings of a provider in production; read once, frozen. */
-export type Config = WatchSettings & {
-  readonly issuer: URL;
-  readonly host: string;
-  readonly port: number;
-  readonly databaseUrl: string;
-  readonly redisUrl?: string;
-  /** Equal processes on this machine. */
-  readonly workers: number;
-  /** Cost of argon2id; older hashes are renewed at the next sign-in. */
-  readonly hashing: { readonly memoryKiB: number; readonly passes: number };
-  readonly smtpUrl: string;
-  readonly townFile: string;
-  /** Sorted SHA-1 hashes of breached passwords. */
-  readonly breachedPasswordsFile?: string;
-  /** CIDR ranges of the proxies whose forwarding headers are believed. */
-  readonly trustedProxies: readonly string[];
-  /** Where clients with certificates reach the token endpoint and its neighbours (RFC 8705 §5). */
-  readonly mtlsOrigin?: URL;
-  readonly keyRing: KeyRing;
-  /** Identity sources; each is off unless it is set up. */
-  readonly sources: SourceSettings;
-  readonly logLevel: LogLevel;
-};
+export type Config = WatchSettings &
+  RegistrationSettings & {
+    readonly issuer: URL;
+    readonly host: string;
+    readonly port: number;
+    readonly databaseUrl: string;
+    readonly redisUrl?: string;
+    /** Equal processes on this machine. */
+    readonly workers: number;
+    /** Cost of argon2id; older hashes are renewed at the next sign-in. */
+    readonly hashing: { readonly memoryKiB: number; readonly passes: number };
+    readonly smtpUrl: string;
+    readonly townFile: string;
+    /** Sorted SHA-1 hashes of breached passwords. */
+    readonly breachedPasswordsFile?: string;
+    /** CIDR ranges of the proxies whose forwarding headers are believed. */
+    readonly trustedProxies: readonly string[];
+    /** Where clients with certificates reach the token endpoint and its neighbours (RFC 8705 §5). */
+    readonly mtlsOrigin?: URL;
+    readonly keyRing: KeyRing;
+    /** Identity sources; each is off unless it is set up. */
+    readonly sources: SourceSettings;
+    readonly logLevel: LogLevel;
+  };
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -89,6 +91,7 @@ export const readConfig = (
   const mtlsOrigin = readMtlsOrigin(env['MTLS_ORIGIN'], issuer, fault);
   const keyRing = readKeyRing(env, parseKeyRing, files, fault);
   const watch = readWatch(env, port, fault);
+  const registration = readRegistration(env, files, fault);
   const sources = readSources(env, files, issuer, now, fault);
   const logLevel = LOG_LEVELS.find((level) => level === (given(env['LOG_LEVEL']) ?? 'info'));
   if (logLevel === undefined) fault(`LOG_LEVEL is not a level: set one of ${LOG_LEVELS.join(', ')}, or leave it out.`);
@@ -125,6 +128,7 @@ export const readConfig = (
     ...(mtlsOrigin !== undefined && { mtlsOrigin }),
     keyRing,
     ...watch,
+    ...registration,
     sources: Object.freeze(sources),
     logLevel,
   });

@@ -41,6 +41,7 @@ import { CurrentProvider } from './current-provider.ts';
 import { deliverNotices } from './deliver-notices.ts';
 import { createDeviceFlow } from './device-pages.ts';
 import { discoveryForServices } from './documents.ts';
+import type { RegistrationMode } from './dynamic-registration.ts';
 import { createErrors } from './errors.ts';
 import { Failures } from './failures.ts';
 import { createGuard } from './guard.ts';
@@ -49,7 +50,7 @@ import { deliverLogouts, queueBackchannelLogout } from './logout.ts';
 import { createLogoutPages } from './logout-pages.ts';
 import type { Metrics } from './metrics.ts';
 import { areaOf } from './metrics-areas.ts';
-import { nameAliases } from './mtls.ts';
+import { nameAliases, needsMutualTls } from './mtls.ts';
 import { leaveForm, securityHeaders } from './navigation.ts';
 import { outboundFetch } from './outbound.ts';
 import { postToGet } from './post-requests.ts';
@@ -104,6 +105,8 @@ export type AppDeps = {
   trustedProxies: readonly string[];
   /** Where clients with certificates reach some endpoints (RFC 8705 §5); without it there is no mutual TLS. */
   mtlsOrigin?: URL | undefined;
+  /** The initial access token by which clients register themselves; without it they cannot. */
+  registrationToken?: string | undefined;
   postgres: Postgres;
   /** For LISTEN, which needs a connection of its own. */
   databaseUrl: string;
@@ -130,6 +133,11 @@ export type AppDeps = {
   breached?: BreachedList | undefined;
   /** Given by the sandbox's own entry only; production has no way to set it. */
   sandbox?: Sandbox;
+};
+
+const registrationMode = ({ sandbox, registrationToken }: AppDeps): RegistrationMode => {
+  if (sandbox !== undefined) return 'open';
+  return registrationToken === undefined ? 'off' : { token: registrationToken };
 };
 
 export type App = {
@@ -159,7 +167,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
   });
   const stored = { pool: postgres.pool, keys, now, account: accountRowSql };
   const store = deps.redis === undefined ? createPostgresStore(stored) : createRedisStore(stored, deps.redis);
-  const registrations = new Registrations(context, issuer);
+  const registrations = new Registrations(context, issuer, deps.sandbox !== undefined);
 
   const failures = new Failures({ registrations, issuer, now, log });
   const testSuites = deps.sandbox?.testSuites === true;
@@ -186,7 +194,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
         allowPrivateAddresses: deps.sandbox !== undefined,
         mtlsOrigin: deps.mtlsOrigin,
         deviceFlow: createDeviceFlow({ town, sandbox: deps.sandbox, registrations }),
-        openRegistration: deps.sandbox !== undefined,
+        registration: registrationMode(deps),
         testSuites,
       }),
     equip(provider) {
@@ -238,6 +246,13 @@ export async function createApp(deps: AppDeps): Promise<App> {
     signing_keys: () => current.refresh(),
   });
   await follow();
+  const certified = registrations.all().filter(needsMutualTls);
+  if (deps.mtlsOrigin === undefined && certified.length > 0) {
+    log.warn(
+      { services: certified.map(({ clientId }) => clientId) },
+      'these services sign in with certificates, which nobody can present: set MTLS_ORIGIN',
+    );
+  }
   const changed = repeat('changes', SECOND / 2, log, follow);
   const renewing = repeat('town', SECOND / 2, log, async () => {
     const renewed = await deps.renewedTown?.();

@@ -12,7 +12,13 @@ import { STAFF_CLIENT_ID, STAFF_REFRESH_TOKEN_SECONDS } from './admin-api/staff-
 import { findAccount, isActive, type ReadAccount } from './claims.ts';
 import { EXTRA_CLIENT_METADATA } from './client-metadata.ts';
 import { cookieSigning } from './cookie-signing.ts';
-import { assertRedirectUris, defaultAlgorithms, registrationFeatures, trialDefaults } from './dynamic-registration.ts';
+import {
+  assertRedirectUris,
+  defaultAlgorithms,
+  type RegistrationMode,
+  registrationFeatures,
+  trialDefaults,
+} from './dynamic-registration.ts';
 import { loadExistingGrant } from './grants.ts';
 import type { LogoutPages } from './logout.ts';
 import { endpointAliases, mutualTls } from './mtls.ts';
@@ -69,8 +75,8 @@ export type ConfigurationParts = {
   /** The host for mutual TLS, where there is one. */
   mtlsOrigin?: URL | undefined;
   deviceFlow: DeviceFlow;
-  /** Clients may register themselves: only where citizens are fictitious. */
-  openRegistration: boolean;
+  /** Open only where citizens are fictitious. */
+  registration: RegistrationMode;
   /** Clients that registered themselves may ask for tokens in the address, and refer to request objects: see 0085. */
   testSuites: boolean;
 };
@@ -101,7 +107,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
   const secure = issuer.protocol === 'https:';
   const cookie = { httpOnly: true, sameSite: 'lax', secure, signed: true, overwrite: true } as const;
   // RS256 for clients that register themselves: standard test suites and old libraries know nothing else.
-  const accepted = parts.openRegistration ? ([...PROFILE_ALGORITHMS, 'RS256'] as const) : PROFILE_ALGORITHMS;
+  const accepted = parts.registration === 'open' ? ([...PROFILE_ALGORITHMS, 'RS256'] as const) : PROFILE_ALGORITHMS;
   // What the provider signs with follows from its keys: there is one for RS256 only where a registration needs it.
   const signed = [...PROFILE_ALGORITHMS, 'RS256'] as const;
   const refreshes = (client: Client): boolean => registrations.find(client.clientId)?.refreshTokens === true;
@@ -159,12 +165,15 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       claims_in_verified_claims_supported: VERIFIABLE_CLAIMS,
     },
 
-    clientDefaults: parts.openRegistration ? trialDefaults(issuer) : defaultAlgorithms('ES256'),
+    clientDefaults:
+      parts.registration === 'open'
+        ? trialDefaults(issuer)
+        : { ...defaultAlgorithms('ES256'), subject_type: 'pairwise' },
     extraClientMetadata: {
       properties: [...EXTRA_CLIENT_METADATA, ...(parts.testSuites ? [REQUEST_URIS] : [])],
       // With a context, the client describes itself: what only a registration of the town may say, it may not.
       validator(ctx, name, value, metadata) {
-        if (ctx !== undefined) assertRedirectUris(metadata);
+        if (ctx !== undefined) assertRedirectUris(metadata, parts.registration);
         if (name === REQUEST_URIS) {
           if (value !== undefined) assertRequestUris(value);
         } else if (ctx !== undefined && value !== undefined) {
@@ -278,7 +287,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       deviceFlow: parts.deviceFlow,
       pushedAuthorizationRequests: { enabled: true },
       dPoP: { enabled: true },
-      ...(parts.openRegistration && registrationFeatures),
+      ...registrationFeatures(parts.registration),
       clientCredentials: { enabled: true },
       resourceIndicators: resourceIndicators(registrations, issuer),
     },

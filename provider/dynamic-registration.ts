@@ -33,65 +33,90 @@ const profileOf = (metadata: Readonly<Record<string, unknown>>): Registration['s
   return metadata['require_signed_request_object'] === true ? 'fapi2-message-signing' : 'fapi2';
 };
 
-/** FAPI 2.0 Security Profile §5.3.2.2-8: no authorization response over unencrypted connections. */
-export const assertRedirectUris = (metadata: Readonly<Record<string, unknown>>): void => {
-  if (profileOf(metadata) === undefined) return;
-  if (strings(metadata['redirect_uris']).some((uri) => uri.startsWith('http:'))) {
-    throw new errors.InvalidClientMetadata('redirect_uris of a FAPI 2.0 client must be https');
+/**
+ * FAPI 2.0 Security Profile §5.3.2.2-8: no authorization response over unencrypted connections. Where citizens are real,
+ * that holds for every client but apps, which have addresses of their own on the device.
+ */
+export const assertRedirectUris = (metadata: Readonly<Record<string, unknown>>, mode: RegistrationMode): void => {
+  const profile = profileOf(metadata) !== undefined;
+  const app = metadata['application_type'] === 'native';
+  if (!profile && (mode === 'open' || app)) return;
+  if (
+    strings(metadata['redirect_uris']).some((uri) => !uri.startsWith('https:') && (!app || uri.startsWith('http:')))
+  ) {
+    throw new errors.InvalidClientMetadata(
+      profile ? 'redirect_uris of a FAPI 2.0 client must be https' : 'redirect_uris must be https',
+    );
   }
 };
 
-/**
- * The registration that stands for a client which registered itself. Nobody has examined its purposes, so it may ask for
- * everything that the account has, and only where the citizens are fictitious.
- */
-export function trialRegistration(metadata: DynamicClient): Registration {
-  const name = text(metadata['client_name']) ?? metadata.client_id;
+/** What a client says of itself that may be believed: it concerns nobody but itself. */
+const described = (metadata: DynamicClient): Omit<Registration, 'claims'> => {
   const redirectUris = strings(metadata['redirect_uris']);
   const backchannelLogoutUri = text(metadata['backchannel_logout_uri']);
-  const kind = kindOf(metadata);
   const securityProfile = profileOf(metadata);
   const [policyUri, tosUri] = [text(metadata['policy_uri']), text(metadata['tos_uri'])];
   return {
     clientId: metadata.client_id,
     organisation: TRIAL_ORGANISATION.id,
-    name: { de: name },
+    name: { de: text(metadata['client_name']) ?? metadata.client_id },
     description: PURPOSE,
-    kind,
+    kind: kindOf(metadata),
     redirectUris,
     postLogoutRedirectUris: strings(metadata['post_logout_redirect_uris']),
     authMethod: metadata['token_endpoint_auth_method'] as Registration['authMethod'],
-    claims: Object.keys(CLAIM_CATALOGUE).map((claim) => ({
-      claim,
-      purpose: PURPOSE,
-      legalBasis: LEGAL_BASIS,
-      required: true,
-    })),
     refreshTokens: strings(metadata['grant_types']).includes('refresh_token'),
     needsEmail: false,
     corsOrigins: redirectUris.filter((uri) => /^https?:/.test(uri)).map((uri) => new URL(uri).origin),
     contacts: strings(metadata['contacts']),
-    trial: true,
     ...(backchannelLogoutUri !== undefined && { backchannelLogoutUri }),
     ...(policyUri !== undefined && { policyUri }),
     ...(tosUri !== undefined && { tosUri }),
     ...(securityProfile !== undefined && { securityProfile }),
   };
-}
+};
+
+/**
+ * The registration that stands for a client which registered itself in a sandbox. Nobody has examined its purposes, so it
+ * may ask for everything that the account has, and only where the citizens are fictitious.
+ */
+export const trialRegistration = (metadata: DynamicClient): Registration => ({
+  ...described(metadata),
+  claims: Object.keys(CLAIM_CATALOGUE).map((claim) => ({
+    claim,
+    purpose: PURPOSE,
+    legalBasis: LEGAL_BASIS,
+    required: true,
+  })),
+  trial: true,
+});
+
+/** The same with real citizens, by initial access token: a purpose that nobody has examined gets a pseudonym and no more. */
+export const unexaminedRegistration = (metadata: DynamicClient): Registration => ({
+  ...described(metadata),
+  claims: [],
+});
 
 const ID_LENGTH = 24;
 
-/** The `registration` features of oidc-provider, where they are on. */
-export const registrationFeatures = {
-  registration: {
-    enabled: true,
-    idFactory: () => newClientSecret().reveal().slice(0, ID_LENGTH),
-    secretFactory: () => newClientSecret().reveal(),
-  },
-  registrationManagement: { enabled: true },
-  // No service of the town asks for signed userinfo (some products can read plain JSON only); a suite does.
-  jwtUserinfo: { enabled: true },
-} as const;
+/** Who may register: everybody, whoever has the initial access token, or nobody. */
+export type RegistrationMode = 'open' | 'off' | { readonly token: string };
+
+/** The `registration` features of oidc-provider (RFC 7591, RFC 7592). */
+export const registrationFeatures = (mode: RegistrationMode) =>
+  mode === 'off'
+    ? {}
+    : ({
+        registration: {
+          enabled: true,
+          idFactory: () => newClientSecret().reveal().slice(0, ID_LENGTH),
+          secretFactory: () => newClientSecret().reveal(),
+          ...(mode !== 'open' && { initialAccessToken: mode.token }),
+        },
+        registrationManagement: { enabled: true },
+        // No service of the town asks for signed userinfo (some products can read plain JSON only); a suite does.
+        ...(mode === 'open' && { jwtUserinfo: { enabled: true } }),
+      } as const);
 
 /** What the provider signs with for a client that does not say. */
 export const defaultAlgorithms = (algorithm: 'ES256' | 'RS256') =>

@@ -124,6 +124,7 @@ const app = await createApp({
   issuer: config.issuer,
   trustedProxies: config.trustedProxies,
   mtlsOrigin: config.mtlsOrigin,
+  registrationToken: config.registrationToken,
   postgres,
   databaseUrl: config.databaseUrl,
   keys,

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Configuration, KoaContextWithOIDC, Provider } from 'oidc-provider';
+import type { Registration } from '../accounts/town.ts';
 
 type MutualTls = NonNullable<NonNullable<Configuration['features']>['mTLS']>;
 
@@ -10,6 +11,10 @@ type MutualTls = NonNullable<NonNullable<Configuration['features']>['mTLS']>;
  * The guard removes both unless a trusted proxy sent them to the host for mutual TLS.
  */
 export const CERTIFICATE_HEADERS = ['client-cert', 'client-cert-verify'] as const;
+
+/** Whether a service cannot do without a host for mutual TLS. */
+export const needsMutualTls = ({ authMethod, boundTokens }: Registration): boolean =>
+  authMethod === 'tls_client_auth' || authMethod === 'self_signed_tls_client_auth' || boundTokens === 'mtls';
 
 /** The endpoints that are reached by mutual TLS (RFC 8705 §5), by their names in discovery. */
 const ENDPOINTS = {

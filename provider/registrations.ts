@@ -6,7 +6,7 @@ import { parseClientId } from '../accounts/ids.ts';
 import type { Registration, Resource } from '../accounts/town.ts';
 import { STAFF_CLIENT_ID, staffMetadata, staffRegistration } from './admin-api/staff-client.ts';
 import { type ClientMetadata, clientMetadata } from './client-metadata.ts';
-import { trialRegistration } from './dynamic-registration.ts';
+import { trialRegistration, unexaminedRegistration } from './dynamic-registration.ts';
 
 /** Clients that registered themselves and were looked up lately. */
 const TRIALS_KEPT = 1000;
@@ -27,9 +27,13 @@ export class Registrations {
   readonly #context: () => Context;
   readonly #issuer: URL;
 
-  constructor(context: () => Context, issuer: URL) {
+  readonly #sandbox: boolean;
+
+  /** `sandbox`: clients that registered themselves get what fictitious citizens have. */
+  constructor(context: () => Context, issuer: URL, sandbox: boolean) {
     this.#context = context;
     this.#issuer = issuer;
+    this.#sandbox = sandbox;
   }
 
   async load(): Promise<void> {
@@ -71,7 +75,7 @@ export class Registrations {
     const metadata = id && (await dynamicClients.find(this.#context(), id));
     this.#trials.delete(clientId);
     if (metadata === undefined) return undefined;
-    const entry = { registration: trialRegistration(metadata), metadata };
+    const entry = { registration: (this.#sandbox ? trialRegistration : unexaminedRegistration)(metadata), metadata };
     this.#trials.set(clientId, entry);
     for (const oldest of this.#trials.keys()) {
       if (this.#trials.size <= TRIALS_KEPT) break;

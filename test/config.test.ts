@@ -214,3 +214,15 @@ test('what is logged may be as odd as it likes', (t) => {
   ring['self'] = ring;
   t.notThrows(() => harmless([ring, 1n, Symbol('x'), () => 1, null, undefined, Object.create(null), new Date('x')]));
 });
+
+test('the token for self-registration is long, and closed to others', (t) => {
+  const token = 'x'.repeat(43);
+  const config = readConfig({ ...GOOD, REGISTRATION_TOKEN_FILE: file('token', `${token}\n`) }, parseKeyRing);
+  t.is('faults' in config ? config.faults.join() : config.registrationToken, token);
+  t.regex(
+    faultsWith({ REGISTRATION_TOKEN_FILE: file('short', 'kurz') }).join(),
+    /^REGISTRATION_TOKEN_FILE: .* holds no token/,
+  );
+  t.regex(faultsWith({ REGISTRATION_TOKEN_FILE: file('open', token, 0o644) }).join(), /open to other users/);
+  t.regex(faultsWith({ REGISTRATION_TOKEN_FILE: '/gibt/es/nicht' }).join(), /cannot be read \(ENOENT\)/);
+});

@@ -316,7 +316,7 @@ test.serial('the citizen sees it among the own data, withdraws it, and it has en
   const exported = await exportAccount(town.context(), account, TEST_TOWN, find, 'json');
   const service = exported?.services.find(({ client_id }) => client_id === 'stadtapp');
   t.like(service?.apis[0], { resource: LOANS, given: true, pseudonym: theirs, scopes: ['konto:lesen'] });
-  const registrations = new Registrations(town.context, new URL(town.issuer));
+  const registrations = new Registrations(town.context, new URL(town.issuer), true);
   await registrations.load();
   const store = createPostgresStore({ pool: town.database.pool, keys: town.keys });
   const withdraw = withdrawal({ context: town.context, registrations, store, wake: () => {} });

@@ -56,7 +56,7 @@ test.before(async () => {
     registration: registration.clientId === 'portal' ? { ...registration, securityEventsUri: eventsAt } : registration,
   }));
   await clients.apply(town.context(), registered);
-  registrations = new Registrations(town.context, new URL(town.issuer));
+  registrations = new Registrations(town.context, new URL(town.issuer), true);
   await registrations.load();
 });
 

@@ -6,6 +6,7 @@ import { parseClientId } from '../../accounts/ids.ts';
 import * as signingKeys from '../../accounts/signing-keys.ts';
 import type { Registration } from '../../accounts/town.ts';
 import { type Answered, type Visited, visit } from '../../adapters/neighbour.ts';
+import { needsMutualTls } from '../mtls.ts';
 
 /** One thing that was looked at. `code` is a text of the command line, which says what to do. */
 export type CheckFinding = {
@@ -222,7 +223,7 @@ const checkRequests = async ({ ctx, registration }: Look): Promise<CheckFinding[
 /** What the registration itself says. */
 const checkRegistration = ({ ctx, registration, secrets, parts }: Look): CheckFinding[] => {
   const findings: CheckFinding[] = [];
-  const { pkceExemption, authMethod, boundTokens, contacts } = registration;
+  const { pkceExemption, authMethod, contacts } = registration;
   if (pkceExemption !== undefined) {
     const days = daysUntil(new Date(pkceExemption.until), ctx.now());
     findings.push(
@@ -234,8 +235,7 @@ const checkRegistration = ({ ctx, registration, secrets, parts }: Look): CheckFi
   if (secrets > 1) findings.push(warning('registration', 'two-secrets'));
   if (authMethod.startsWith('client_secret') && secrets === 0) findings.push(bad('registration', 'no-secret'));
   if (contacts.length === 0) findings.push(warning('registration', 'no-contacts'));
-  if ((authMethod.includes('tls_client_auth') || boundTokens === 'mtls') && !parts.mutualTls)
-    findings.push(bad('registration', 'no-mutual-tls'));
+  if (needsMutualTls(registration) && !parts.mutualTls) findings.push(bad('registration', 'no-mutual-tls'));
   return findings;
 };
 

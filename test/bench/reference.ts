@@ -99,7 +99,7 @@ const configuration = createConfiguration({
   },
   allowPrivateAddresses: false,
   deviceFlow: { enabled: false },
-  openRegistration: false,
+  registration: 'off',
   testSuites: false,
 });
 const seconds = 12 * 3600;
