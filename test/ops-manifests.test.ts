@@ -324,6 +324,21 @@ test('alerts and dashboard ask for measures that there are', async (t) => {
   await content(t, 'promtool', ['test', 'rules', join(INFRA, 'monitoring/alerts.test.yml')]);
 });
 
+test('migrations only add: the version before goes on beside the new schema', (t) => {
+  const takesAway = [
+    /\bDROP\s+(TABLE|COLUMN|VIEW|TYPE|FUNCTION)\b/i,
+    /\bRENAME\b/i,
+    /\bALTER\s+COLUMN\s+\w+\s+(TYPE|SET\s+NOT\s+NULL|DROP\s+DEFAULT)\b/i,
+    /\bADD\s+COLUMN\s+\w+\s+\w+\s+NOT\s+NULL\b(?!\s+DEFAULT)/i,
+  ];
+  const faults = (sql: string): boolean =>
+    takesAway.some((pattern) => pattern.test(sql.replaceAll(/--.*$/gm, '').replaceAll(/\$\$[\s\S]*?\$\$/g, '')));
+  for (const name of readdirSync(join(INFRA, 'migrations'))) t.false(faults(read(`migrations/${name}`)), name);
+  t.true(faults('ALTER TABLE accounts\n  DROP COLUMN kind;'));
+  t.true(faults('ALTER TABLE accounts ADD COLUMN colour text NOT NULL;'));
+  t.false(faults("ALTER TABLE accounts ADD COLUMN colour text NOT NULL DEFAULT 'blue'; -- never RENAME"));
+});
+
 test('alerts wait for events that are recorded', (t) => {
   const recorded = ['audit', 'staff-audit']
     .map((name) => readFileSync(join(INFRA, `../accounts/${name}.ts`), 'utf8'))
