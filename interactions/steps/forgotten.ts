@@ -5,6 +5,7 @@ import * as passwords from '../../accounts/passwords.ts';
 import { Secret } from '../../accounts/secret.ts';
 import * as totp from '../../accounts/totp.ts';
 import type { Form } from '../form.ts';
+import { sourcePosts } from '../identity/start.ts';
 import { tellChange } from '../notices.ts';
 import { proofNow } from '../proofs.ts';
 import { faulty, type Outcome, type Step, type Visit } from '../visit.ts';
@@ -95,7 +96,7 @@ const keep = ({ shared, otherAccount }: Visit['progress']) => ({
 
 export const codeStep: Step = {
   view: views.code,
-  posts: { 'recovery-code': { fields: ['identifier', 'backup_code'], handle: spendCode }, back },
+  posts: { ...sourcePosts, 'recovery-code': { fields: ['identifier', 'backup_code'], handle: spendCode }, back },
 };
 
 export const secondFactorStep: Step = {

@@ -1,6 +1,7 @@
 import { MIN_LENGTH_BESIDE_SECOND_FACTOR, MIN_PASSWORD_LENGTH } from '../../accounts/password-rules.ts';
 import { field, form, submit } from '../form.view.ts';
 import { html } from '../html.ts';
+import { sourceButtons } from '../identity/buttons.view.ts';
 import { newPasswordFields } from '../new-password.view.ts';
 import type { Visit } from '../visit.ts';
 import { officeAddress, stepPage } from './page.view.ts';
@@ -8,6 +9,7 @@ import { officeAddress, stepPage } from './page.view.ts';
 /** What helps a citizen who has forgotten the password: something else that only they have. */
 export const code = (visit: Visit): string => {
   const t = visit.t.forgotten;
+  const buttons = sourceButtons(visit, t.cardTitle);
   return stepPage(visit, {
     title: t.title,
     back: true,
@@ -22,6 +24,7 @@ export const code = (visit: Visit): string => {
     )}</section>
     <section class="ss-choice"><h2 class="kern-heading-small">${t.passkeyTitle}</h2><p class="kern-body">${t.passkeyText}</p>
       ${form(visit, 'back', submit(visit.t.signIn.passkey, 'secondary', false))}</section>
+    ${buttons !== null && html`<section class="ss-choice"><p class="kern-body">${t.cardText}</p>${buttons}</section>`}
     <section class="ss-choice"><h2 class="kern-heading-small">${t.nothingTitle}</h2><p class="kern-body">${t.nothingText}</p>
       ${officeAddress(visit.shell)}</section>`,
   });

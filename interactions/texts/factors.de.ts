@@ -60,6 +60,9 @@ export const factorsDe = {
     lead: 'Sie brauchen etwas, das nur Sie haben. Eine E-Mail allein genügt nicht: Wer Ihr Postfach liest, soll nicht auch Ihr Konto bekommen.',
     passkeyTitle: 'Sie haben einen Passkey?',
     passkeyText: 'Melden Sie sich damit an und ändern Sie das Passwort dann in Ihrem Konto.',
+    cardTitle: 'Mit einem Ausweis anmelden',
+    cardText:
+      'Ist Ihr Ausweis oder Ihre BundID mit dem Konto verknüpft? Melden Sie sich damit an und ändern Sie das Passwort dann in Ihrem Konto.',
     codeTitle: 'Sie haben einen Ersatzcode?',
     codeLabel: 'Ersatzcode',
     codeHint: 'Vom Ausdruck, zum Beispiel ABCD-1234-EFGH-5678',

@@ -62,6 +62,9 @@ export const factorsEn: typeof factorsDe = {
     lead: 'You need something that only you have. An e-mail is not enough: whoever reads your mailbox should not get your account as well.',
     passkeyTitle: 'You have a passkey?',
     passkeyText: 'Sign in with it and then change the password in your account.',
+    cardTitle: 'Sign in with an ID',
+    cardText:
+      'Is your ID card or BundID linked to the account? Sign in with it and then change the password in your account.',
     codeTitle: 'You have a backup code?',
     codeLabel: 'Backup code',
     codeHint: 'From your printout, for example ABCD-1234-EFGH-5678',
