@@ -421,7 +421,8 @@ const DEEDS: Readonly<Record<string, () => Promise<Deed>>> = {
       input: { kid },
       event: 'signing-key-revoked',
       about: { detail: { kid } },
-      happened: async () => (await db()('signing_keys').where({ kid }).whereNotNull('revoked_at')).length === 1,
+      // A revoked key is removed with the next look at the keys.
+      happened: async () => (await db()('signing_keys').where({ kid }).whereNull('revoked_at')).length === 0,
     };
   },
   'notices retry': async () => {
