@@ -85,14 +85,15 @@ const statOf = (pid: string): Stat | undefined => {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    const ticks = Number(fields[11]) + Number(fields[12]);
+    // Its own time, and that of children that have ended: otherwise a connection that closes would give time back.
+    const ticks = [11, 12, 13, 14].reduce((sum, field) => sum + Number(fields[field]), 0);
     return { parent: Number(fields[1]), ms: (ticks * 1000) / TICKS_PER_SECOND };
   } catch {
     return undefined;
   }
 };
 
-/** CPU milliseconds that a process and its living descendants have used. */
+/** CPU milliseconds that a process and its descendants have used. */
 export const cpuOf = (root: number): number => {
   const stats = new Map<number, Stat>();
   for (const name of readdirSync('/proc')) {

@@ -60,7 +60,7 @@ export const startNode = async (settings: Readonly<Record<string, string>>, cloc
   }
   const ended = once(child, 'exit').then(([code]) => code as number | null);
   const wrote = async (wanted: string, times = 1): Promise<void> => {
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + 180_000;
     while (output.split(wanted).length <= times) {
       if (child.exitCode !== null || Date.now() > deadline) throw new Error(`“${wanted}” was not written:\n${output}`);
       await new Promise((resolve) => setTimeout(resolve, 20));

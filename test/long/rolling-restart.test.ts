@@ -39,9 +39,12 @@ const underLoad = async (
     }
     wire.close();
   });
-  await work();
-  done = true;
-  await Promise.all(lanes);
+  try {
+    await work();
+  } finally {
+    done = true;
+    await Promise.all(lanes);
+  }
   return { answered, faults };
 };
 
