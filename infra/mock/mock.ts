@@ -12,7 +12,6 @@ import type { Mailer } from '../../adapters/mail.ts';
 import { connect } from '../../adapters/postgres.ts';
 import { formatTownFault, loadTown } from '../../adapters/town.ts';
 import type { App } from '../../provider/app.ts';
-import { TRIAL_ORGANISATION } from '../../provider/dynamic-registration.ts';
 
 import { checkPorts, listenLocally } from '../sandbox/listen.ts';
 import { Obstacle } from '../sandbox/obstacle.ts';
@@ -61,8 +60,7 @@ const freePort = async (): Promise<number> => {
 const townOf = (file: string): Town => {
   const loaded = loadTown(file, { localhost: true });
   if ('faults' in loaded) throw new Obstacle(loaded.faults.map((fault) => formatTownFault(fault)).join('\n'));
-  const { town } = loaded;
-  return { ...town, organisations: [...town.organisations, TRIAL_ORGANISATION] };
+  return loaded.town;
 };
 
 type Handler = (req: IncomingMessage, res: ServerResponse) => void;
@@ -86,18 +84,21 @@ export const startMock = async (given: Partial<MockOptions> = {}): Promise<Mock>
   const port = options.port === 0 ? await freePort() : options.port;
   if (options.port !== 0 && options.host === 'localhost') await checkPorts([port]);
   const issuer = options.issuer ?? new URL(`http://localhost:${port}`);
-  const town = townOf(options.townFile);
+  const real = townOf(options.townFile);
   const services = new Map(
-    servicesOf(town, options).map((one) => [one.clientId, { registration: one, secret: options.secret }]),
+    servicesOf(real, options).map((one) => [one.clientId, { registration: one, secret: options.secret }]),
   );
 
   await using opened = new AsyncDisposableStack();
   // Loading the provider's code takes about as long as Postgres takes to start: both at once.
-  const copying = startCopy(town);
-  const loading = withoutRuntimeWarning(() => import('../../provider/app.ts'));
+  const copying = startCopy(real);
+  const loading = withoutRuntimeWarning(() =>
+    Promise.all([import('../../provider/app.ts'), import('../../provider/dynamic-registration.ts')]),
+  );
   loading.catch(() => {});
   const copy = opened.adopt(await copying, (one) => one.remove());
-  const { createApp } = await loading;
+  const [{ createApp }, { TRIAL_ORGANISATION }] = await loading;
+  const town: Town = { ...real, organisations: [...real.organisations, TRIAL_ORGANISATION] };
   const { keys, citizens, database } = copy;
   const postgres = opened.adopt(connect(database.url, { applicationName: 'mock', max: DATABASE_CONNECTIONS }), (one) =>
     one.close(),
