@@ -105,7 +105,7 @@ const make = async (cache: string, folder: string, town: Town): Promise<void> =>
   try {
     renameSync(making, folder);
   } catch (error) {
-    if (!existsSync(join(folder, 'mock.json'))) throw error;
+    if (!existsSync(join(folder, 'postgres', 'PG_VERSION'))) throw error;
     rmSync(making, { recursive: true, force: true });
   }
 };
@@ -129,7 +129,7 @@ export const startCopy = async (town: Town): Promise<Copy> => {
   const cache = cacheFolder();
   tidy(cache);
   const folder = join(cache, `template-${fingerprint(town, new Date())}`);
-  if (!existsSync(join(folder, 'mock.json'))) await make(cache, folder, town);
+  if (!existsSync(join(folder, 'postgres', 'PG_VERSION'))) await make(cache, folder, town);
   const { password, ring, citizens } = JSON.parse(readFileSync(join(folder, 'mock.json'), 'utf8')) as Made;
   const home = join(cache, `run-${process.pid}-${randomBytes(4).toString('hex')}`);
   mkdirSync(home, { mode: 0o711 });

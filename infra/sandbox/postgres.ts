@@ -70,10 +70,12 @@ export const startPostgres = async (
 ): Promise<EmbeddedPostgres> => {
   const installed = await findBinaries();
   const owner = await findOwner();
-  const closed = owner !== undefined && (closedFolder(home) ?? closedFolder(dirname(installed.postgres)));
+  const isClosed = (path: string): boolean => owner !== undefined && closedFolder(path) !== undefined;
+  // Binaries that have a place of their own do not move the data.
+  const apart = options.binaries !== undefined;
+  const closed = isClosed(home) || (!apart && isClosed(dirname(installed.postgres)));
   const place = closed ? openPlace(home) : home;
-  const binaries =
-    closed || options.binaries !== undefined ? copyBinaries(installed, options.binaries ?? place) : installed;
+  const binaries = closed || apart ? copyBinaries(installed, options.binaries ?? place) : installed;
   const folder = join(place, 'postgres');
   if (options.template !== undefined) copyData(options.template, folder, owner);
   await initialise(binaries, folder, password, { owner, more: options.initdb ?? [] });

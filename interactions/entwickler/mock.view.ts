@@ -4,7 +4,7 @@ import { code, portalPage } from './portal.view.ts';
 import { PORTAL_TEXTS } from './texts.ts';
 
 const START = `npx stadtschluessel-mock --redirect-uri http://localhost:8080/callback
-http://localhost:4011 is ready after 3.5 s. Nothing here is real.`;
+http://localhost:4011 is ready after 2.0 s. Nothing here is real.`;
 
 const PIPELINE = `services:
   stadtschluessel:
