@@ -62,6 +62,7 @@ test('a sign-in in two tabs at once makes one grant, too', async (t) => {
   const pages = [await visitor.open(url, atHome(town)), await visitor.open(url, atHome(town))];
   const values = { identifier: 'zweimal@buerger.example', password: PASSWORD };
   const ends = await Promise.all(pages.map((page) => visitor.submit(page, values, atHome(town))));
+  for (const { status, headers, text } of ends) t.true(headers['location'] !== undefined, `${status} ${text}`);
   const codes = ends.map(({ headers }) => new URL(String(headers['location'])).searchParams.get('code') ?? '');
   const tokens = await Promise.all(codes.map((code) => redeem(town, 'fahrkarte', code, proof.verifier)));
   t.deepEqual(

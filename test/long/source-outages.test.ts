@@ -4,15 +4,15 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
-import { createCircuit } from '../adapters/circuit.ts';
-import { createEidServer } from '../adapters/eid-server.ts';
-import { callSource, Unreachable } from '../adapters/source-call.ts';
-import { createUpstream } from '../adapters/upstream-oidc.ts';
-import { de } from '../interactions/texts/de.ts';
-import { eidKeys, memoryMarks, ONLY_PSEUDONYM, settingsFor, silentLog } from './harness/eid.ts';
-import { startIdentityTown } from './harness/identity-town.ts';
-import { addCitizen, atHome } from './harness/relying-party.ts';
-import { type Answer, Visitor } from './harness/visitor.ts';
+import { createCircuit } from '../../adapters/circuit.ts';
+import { createEidServer } from '../../adapters/eid-server.ts';
+import { callSource, Unreachable } from '../../adapters/source-call.ts';
+import { createUpstream } from '../../adapters/upstream-oidc.ts';
+import { de } from '../../interactions/texts/de.ts';
+import { eidKeys, memoryMarks, ONLY_PSEUDONYM, settingsFor, silentLog } from '../harness/eid.ts';
+import { startIdentityTown } from '../harness/identity-town.ts';
+import { addCitizen, atHome } from '../harness/relying-party.ts';
+import { type Answer, Visitor } from '../harness/visitor.ts';
 
 const parts = () => ({ now: () => new Date(), once: memoryMarks(), log: silentLog });
 /** Room for a busy machine, but not for twice the time-out. */

@@ -1,13 +1,13 @@
 import test, { type ExecutionContext } from 'ava';
 import { generate } from 'otplib';
-import * as backupCodes from '../accounts/backup-codes.ts';
-import { type AccountId, parseAccountId } from '../accounts/ids.ts';
-import { de } from '../interactions/texts/de.ts';
-import { addAuthenticator, type Browser, type BrowserContext, type Page, startBrowser } from './harness/browser.ts';
-import { codeIn } from './harness/citizen.ts';
-import { addCitizen } from './harness/relying-party.ts';
-import { type RunningTown, startTown } from './harness/town.ts';
-import { Visitor } from './harness/visitor.ts';
+import * as backupCodes from '../../accounts/backup-codes.ts';
+import { type AccountId, parseAccountId } from '../../accounts/ids.ts';
+import { de } from '../../interactions/texts/de.ts';
+import { addAuthenticator, type Browser, type BrowserContext, type Page, startBrowser } from '../harness/browser.ts';
+import { codeIn } from '../harness/citizen.ts';
+import { addCitizen } from '../harness/relying-party.ts';
+import { type RunningTown, startTown } from '../harness/town.ts';
+import { Visitor } from '../harness/visitor.ts';
 
 const PASSWORD = 'drei blaue Häuser am Fluss';
 const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 900 } } as const;

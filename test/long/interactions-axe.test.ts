@@ -3,11 +3,11 @@
  * `SCREENSHOTS=<folder>` keeps a picture of each.
  */
 import test, { type ExecutionContext } from 'ava';
-import { de, type Texts } from '../interactions/texts/de.ts';
-import { en } from '../interactions/texts/en.ts';
-import { look } from './harness/axe.ts';
-import { type Browser, type Page, startBrowser } from './harness/browser.ts';
-import { type RunningTown, startTown } from './harness/town.ts';
+import { de, type Texts } from '../../interactions/texts/de.ts';
+import { en } from '../../interactions/texts/en.ts';
+import { look } from '../harness/axe.ts';
+import { type Browser, type Page, startBrowser } from '../harness/browser.ts';
+import { type RunningTown, startTown } from '../harness/town.ts';
 
 const PASSWORD = 'Regenschirm tanzt um Mitternacht';
 

@@ -4,10 +4,10 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
-import { type Node, startNode } from './harness/production.ts';
-import { atHome, authorizationUrl, basic, pkce, redeem } from './harness/relying-party.ts';
-import { type RunningTown, startTown } from './harness/town.ts';
-import { registerAt } from './harness/walk-in.ts';
+import { type Node, startNode } from '../harness/production.ts';
+import { atHome, authorizationUrl, basic, pkce, redeem } from '../harness/relying-party.ts';
+import { type RunningTown, startTown } from '../harness/town.ts';
+import { registerAt } from '../harness/walk-in.ts';
 
 const ROUNDS = 5;
 const CITIZEN = {
@@ -30,7 +30,7 @@ test.before(async () => {
     DATABASE_URL: town.database.url,
     // Whichever node takes a mail out of the outbox sends it.
     SMTP_URL: town.mail.url,
-    TOWN_FILE: path.join(import.meta.dirname, '../infra/towns/guetersloh/town.yaml'),
+    TOWN_FILE: path.join(import.meta.dirname, '../../infra/towns/guetersloh/town.yaml'),
     TRUSTED_PROXIES: '127.0.0.1/32',
     KEYRING_FILE: ring,
   });

@@ -1,16 +1,16 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import * as chain from '../accounts/audit-chain.ts';
-import * as staff from '../accounts/staff.ts';
-import { letterTextsIn } from '../interactions/texts/letters.ts';
-import { addAuthenticator, type Browser, type BrowserContext, type Page, startBrowser } from './harness/browser.ts';
-import { Citizen } from './harness/citizen.ts';
-import { emailOf } from './harness/domain.ts';
-import { readPaper } from './harness/paper.ts';
-import { makeMember } from './harness/staff.ts';
-import { Terminal } from './harness/terminal.ts';
-import { type RunningTown, startTown } from './harness/town.ts';
+import * as chain from '../../accounts/audit-chain.ts';
+import * as staff from '../../accounts/staff.ts';
+import { letterTextsIn } from '../../interactions/texts/letters.ts';
+import { addAuthenticator, type Browser, type BrowserContext, type Page, startBrowser } from '../harness/browser.ts';
+import { Citizen } from '../harness/citizen.ts';
+import { emailOf } from '../harness/domain.ts';
+import { readPaper } from '../harness/paper.ts';
+import { makeMember } from '../harness/staff.ts';
+import { Terminal } from '../harness/terminal.ts';
+import { type RunningTown, startTown } from '../harness/town.ts';
 
 const t_ = letterTextsIn('de');
 let town: RunningTown;
