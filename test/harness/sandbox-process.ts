@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../infra/sandbox/main.ts', import.meta.url));
-const PORTS = 6;
+const PORTS = 11;
 
 export type SandboxProcess = {
   readonly port: number;
@@ -34,7 +34,7 @@ const isFree = async (port: number): Promise<boolean> => {
   return free;
 };
 
-/** The first of six free ports in a row. */
+/** The first of as many free ports in a row as a sandbox takes. */
 export const freePorts = async (): Promise<number> => {
   for (;;) {
     const first = 20_000 + Math.floor(Math.random() * 10_000);
