@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { AdapterPayload } from 'oidc-provider';
 import type { Pool, QueryConfig } from 'pg';
 import type { Keys } from '../keys/keys.ts';
@@ -16,7 +17,11 @@ import { changedMeanwhile, grantGone, SESSION_SAVE_SECONDS, sessionGone, spent }
 import { ADD_FREE, type BatchResult, batchStatement } from './oidc-store-sql.ts';
 import { perTurn } from './per-turn.ts';
 
-const MERGE_ATTEMPTS = 10;
+/** Each round of saving has a winner, so that the last of so many parallel requests is through after as many rounds. */
+const MERGE_ATTEMPTS = 50;
+/** After a few rounds the losers step back for a random moment, and do not all come again at once. */
+const EAGER_ATTEMPTS = 3;
+const STEP_BACK_MS = 20;
 const FOREIGN_KEY_VIOLATION = '23503';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -134,6 +139,7 @@ export const createWrites = (
       if (merged === undefined) throw sessionGone();
       stored = merged;
       version = current.version;
+      if (attempt >= EAGER_ATTEMPTS) await setTimeout(Math.random() * STEP_BACK_MS);
     }
     throw new Error(`a session was changed ${MERGE_ATTEMPTS} times while it was being saved`);
   };
