@@ -178,6 +178,8 @@ test.serial('none of them lies anywhere, in plain, base64, hex or as in a URL', 
 
 test.serial('all of them delete their accounts, and after that neither', async (t) => {
   t.timeout(600_000);
+  // A step of the app counts once, and setting it up has used one.
+  await new Promise((resolve) => setTimeout(resolve, 30_000 - (Date.now() % 30_000) + 100));
   for (const { visitor, secret } of visitors) {
     const daten = new URL('/konto/daten', town.issuer);
     let page = await visitor.submitTo(await visitor.open(daten, atHome(town)), 'delete', {}, atHome(town));
