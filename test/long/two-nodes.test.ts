@@ -1,9 +1,9 @@
 /** Exchanges with identity sources over two nodes in two processes: each request goes to the other one. */
 import test from 'ava';
-import { type IdentityTown, startIdentityTown } from './harness/identity-town.ts';
-import { atHome } from './harness/relying-party.ts';
-import { inTurn, SecondNode } from './harness/second-node.ts';
-import { type Answer, Visitor } from './harness/visitor.ts';
+import { type IdentityTown, startIdentityTown } from '../harness/identity-town.ts';
+import { atHome } from '../harness/relying-party.ts';
+import { inTurn, SecondNode } from '../harness/second-node.ts';
+import { type Answer, Visitor } from '../harness/visitor.ts';
 
 let place: IdentityTown;
 const second = new SecondNode();
