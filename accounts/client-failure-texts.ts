@@ -192,10 +192,13 @@ const TEXTS: Readonly<Record<Cause, Readonly<Record<Language, Words>>>> = {
   },
   'assertion-audience': {
     de: [
-      'aud der Assertion ist nicht genau der issuer.',
-      'Setzen Sie aud auf den issuer, als einzelne Zeichenkette, ohne Pfad.',
+      'aud der Assertion ist nicht genau der issuer; viele Bibliotheken nehmen die Adresse des Token-Endpunkts.',
+      'Setzen Sie aud auf den issuer, als einzelne Zeichenkette, ohne Pfad (Authlib: PrivateKeyJWT(issuer); Spring: setJwtClientAssertionCustomizer). Kann das Produkt es nicht: audience_exemption mit Grund und Enddatum beantragen.',
     ],
-    en: ['aud of the assertion is not exactly the issuer.', 'Set aud to the issuer, as one string, without a path.'],
+    en: [
+      'aud of the assertion is not exactly the issuer; many libraries take the address of the token endpoint.',
+      'Set aud to the issuer, as one string, without a path (Authlib: PrivateKeyJWT(issuer); Spring: setJwtClientAssertionCustomizer). If the product cannot: ask for an audience_exemption with reason and end.',
+    ],
   },
   'assertion-issuer': {
     de: ['iss und sub der Assertion müssen die client_id sein.', 'Setzen Sie beide auf die client_id.'],

@@ -85,6 +85,9 @@ export type ApiUse = {
 };
 
 /** A service as it is registered; the wanted state is its YAML file, the one in force is in Postgres. */
+/** From a rule that the service's software cannot keep yet. `until` is its last day, YYYY-MM-DD. */
+export type Exemption = { readonly reason: string; readonly until: string };
+
 export type Registration = {
   /** Only `[A-Za-z0-9]`: clients mis-encode anything else in HTTP Basic. */
   readonly clientId: string;
@@ -122,8 +125,9 @@ export type Registration = {
   readonly needsEmail: boolean;
   /** Registered itself in a sandbox: gets what the account has, and nothing is asked of the citizen for it. */
   readonly trial?: boolean;
-  /** `until` is a day, YYYY-MM-DD. */
-  readonly pkceExemption?: { readonly reason: string; readonly until: string };
+  readonly pkceExemption?: Exemption;
+  /** Its assertions may name the token endpoint as audience beside the issuer (decision 0082). */
+  readonly audienceExemption?: Exemption;
   /** An API that other services may get tokens for, in their own name (RFC 8707 and the client credentials grant). */
   readonly resource?: Resource;
   /** APIs of other organisations that it calls for citizens; those of its own organisation need no mention. */

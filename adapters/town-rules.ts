@@ -186,11 +186,22 @@ const checkAuthentication = (source: TownSource, service: Registration): void =>
       `the key holds private material (${secret}); leave only the public part, and replace the key: it is known now`,
     );
   }
-  if (service.pkceExemption === undefined) return;
-  if (authMethod === 'none')
+  checkExemptions(source, service);
+};
+
+const checkExemptions = (source: TownSource, service: Registration): void => {
+  const { authMethod, pkceExemption, audienceExemption } = service;
+  if (pkceExemption !== undefined && authMethod === 'none')
     source.fault(['pkce_exemption'], 'a client without authentication can never do without PKCE (RFC 9700 §2.1.1)');
-  if (!isDay(service.pkceExemption.until))
-    source.fault(['pkce_exemption', 'until'], 'until is not a day of the calendar', 'until: "2027-06-30"');
+  if (audienceExemption !== undefined && authMethod !== 'private_key_jwt')
+    source.fault(['audience_exemption'], `${authMethod} sends no assertion; leave audience_exemption out`);
+  for (const [name, exemption] of Object.entries({
+    pkce_exemption: pkceExemption,
+    audience_exemption: audienceExemption,
+  })) {
+    if (exemption !== undefined && !isDay(exemption.until))
+      source.fault([name, 'until'], 'until is not a day of the calendar', 'until: "2027-06-30"');
+  }
 };
 
 const checkCertificates = (source: TownSource, service: Registration): void => {
@@ -232,6 +243,8 @@ const checkSecurityProfile = (source: TownSource, service: Registration): void =
   if (service.rs256 !== undefined) source.fault(['rs256'], `${securityProfile} permits no RS256; leave rs256 out`);
   if (service.pkceExemption !== undefined)
     source.fault(['pkce_exemption'], `${securityProfile} permits no exemption from PKCE`);
+  if (service.audienceExemption !== undefined)
+    source.fault(['audience_exemption'], `${securityProfile} permits the issuer alone as audience`);
 };
 
 /** Why an address cannot be a redirect URI; undefined when it can. RFC 9700 §4.1.3: compared exactly, so it must be exact. */

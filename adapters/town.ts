@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Ajv, type ValidateFunction } from 'ajv';
-import type { ApiUse, ClaimUse, Registration, Resource, Text, TlsSubject, Town } from '../accounts/town.ts';
+import type { ApiUse, ClaimUse, Exemption, Registration, Resource, Text, TlsSubject, Town } from '../accounts/town.ts';
 import { checkApis } from './api-rules.ts';
 import { checkService, checkTown, type TownOptions } from './town-rules.ts';
 import { checkSchema, readSource, type TownFault, TownSource } from './town-source.ts';
@@ -54,7 +54,8 @@ type ServiceFile = {
   refresh_tokens?: boolean;
   staff?: boolean;
   needs_email?: boolean;
-  pkce_exemption?: { reason: string; until: string };
+  pkce_exemption?: Exemption;
+  audience_exemption?: Exemption;
   resource?: Omit<Resource, 'encryptionKey' | 'stepUp'> & {
     encryption_key?: NonNullable<Resource['encryptionKey']>;
     step_up?: boolean;
@@ -228,6 +229,7 @@ const toRegistration = (file: ServiceFile): Registration => ({
   needsEmail: file.needs_email ?? false,
   ...(file.staff === true && { staff: true }),
   ...(file.pkce_exemption !== undefined && { pkceExemption: file.pkce_exemption }),
+  ...(file.audience_exemption !== undefined && { audienceExemption: file.audience_exemption }),
   ...resourceOf(file),
   ...(file.apis !== undefined && {
     apis: file.apis.map(({ legal_basis: legalBasis, ...use }) => ({ ...use, legalBasis })),

@@ -4,6 +4,7 @@ import { ACR, PHISHING_RESISTANT } from '../accounts/assurance.ts';
 import { CLAIM_CATALOGUE, SCOPE_CLAIMS, VERIFIABLE_CLAIMS } from '../accounts/claims.ts';
 import { hashSecret, secretMatches } from '../accounts/clients.ts';
 import type { Context } from '../accounts/context.ts';
+import * as exemptions from '../accounts/exemptions.ts';
 import { Secret } from '../accounts/secret.ts';
 import type { Town } from '../accounts/town.ts';
 import { TRUST_FRAMEWORK } from '../accounts/verified-claims.ts';
@@ -200,14 +201,12 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       required: (_ctx, client) => {
         const registration = registrations.find(client.clientId);
         if (registration?.trial === true && client.clientAuthMethod !== 'none') return false;
-        const exemption = registration?.pkceExemption;
-        // The day named is the last one.
-        return exemption === undefined || context().now().getTime() >= new Date(exemption.until).getTime() + DAY * 1000;
+        return !exemptions.holds(registration?.pkceExemption, context().now());
       },
     },
     assertJwtClientAuthClaimsAndHeader: (ctx, claims, header, client) => {
       parts.noteProof(typeof claims.iat === 'number' ? claims.iat : undefined);
-      return assertClientAssertion(issuer, registrations)(ctx, claims, header, client);
+      return assertClientAssertion(issuer, registrations, context)(ctx, claims, header, client);
     },
     enabledJWA: {
       clientAuthSigningAlgValues: [...accepted],

@@ -1,5 +1,7 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { type Client, type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Context } from '../accounts/context.ts';
+import * as exemptions from '../accounts/exemptions.ts';
 import type { Registrations } from './registrations.ts';
 
 type AssertClientAuth = NonNullable<Configuration['assertJwtClientAuthClaimsAndHeader']>;
@@ -26,19 +28,28 @@ const inTheFuture = (claim: unknown, now: number): boolean =>
   typeof claim === 'number' && claim > now + FUTURE_LIMIT_SECONDS;
 
 /**
- * Assertions of clients (private_key_jwt). For all services the audience is the issuer and nothing else: an array or the
- * token URL could be replayed here (RFC 9700 §2.5, CVE-2025-27370). A client that registered itself may name the token
- * endpoint, as OpenID Connect Core §9 asks for and test suites do, unless it is held to FAPI 2.0.
+ * Assertions of clients (private_key_jwt). Their audience is the issuer and nothing else: one that names the token
+ * endpoint may have been made for another server, which replays it here (draft-ietf-oauth-rfc7523bis §4,
+ * CVE-2025-27370). Under an exemption (decision 0082) and for clients that registered themselves, as test suites do, the
+ * token endpoint is taken beside it. FAPI 2.0 Security Profile §5.3.2.1-8: the issuer, and that as a string.
  */
 export const assertClientAssertion =
-  (issuer: URL, registrations: Registrations): AssertClientAuth =>
+  (issuer: URL, registrations: Registrations, context: () => Context): AssertClientAuth =>
   (_ctx, claims, header, client) => {
     const registration = registrations.find(client.clientId);
-    const mayNameEndpoint = registration?.trial === true && registration.securityProfile === undefined;
-    if (claims.aud !== issuer.origin && !mayNameEndpoint) {
-      throw new errors.InvalidClientAuth('audience (aud) must equal the issuer');
+    const audience = ([] as unknown[]).concat(claims.aud ?? []);
+    if (registration?.securityProfile === undefined) {
+      const mayNameEndpoint =
+        registration?.trial === true || exemptions.holds(registration?.audienceExemption, context().now());
+      const taken = mayNameEndpoint ? [issuer.origin, `${issuer.origin}/token`] : [issuer.origin];
+      // oidc-provider has refused those that name none of its addresses; an array may hold no others beside them.
+      if (registration?.trial !== true && !audience.every((one) => taken.some((address) => address === one)))
+        throw new errors.InvalidClientAuth(`audience (aud) must equal the issuer, ${issuer.origin}`);
+      return;
     }
-    if (registration?.securityProfile === undefined) return;
+    if (claims.aud !== issuer.origin) {
+      throw new errors.InvalidClientAuth(`audience (aud) must equal the issuer, ${issuer.origin}, as a string`);
+    }
     if (!isPermitted(header['alg'])) {
       throw new errors.InvalidClientAuth('FAPI 2.0 clients sign with ES256, PS256 or EdDSA');
     }

@@ -44,12 +44,16 @@ const service = (clientId: string, changes: Partial<Registration>): Registration
   ...changes,
 });
 
+const dayFromNow = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+
 test.before(async () => {
   keys = await generateKeyPair('ES256', { extractable: true });
   const jwks = { keys: [{ ...(await exportJWK(keys.publicKey)), kid: 'eins', alg: 'ES256' }] };
   town = await startTown({
     registrations: [
       service('signiert', { jwks }),
+      service('ausgenommen', { jwks, audienceExemption: { reason: 'an old framework', until: dayFromNow(0) } }),
+      service('verstrichen', { jwks, audienceExemption: { reason: 'an old framework', until: dayFromNow(-1) } }),
       service('seite', { kind: 'spa', authMethod: 'none', corsOrigins: ['https://seite.stadt.example'] }),
       service('still', { authMethod: 'client_secret_basic' }),
       service('umkaempft', { authMethod: 'client_secret_basic' }),
@@ -179,8 +183,8 @@ const assert = async (changes: JWTPayload = {}, header: { kid?: string; alg?: st
   };
   return new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid: 'eins', ...header }).sign(key);
 };
-const withAssertion = (client_assertion: string) =>
-  post(town, '/token', {
+const withAssertion = (client_assertion: string, path = '/token') =>
+  post(town, path, {
     grant_type: 'authorization_code',
     client_assertion,
     client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
@@ -211,6 +215,38 @@ test('a refused assertion: the clock, the audience, the key, a second use', asyn
   await seen('signiert', 'assertion-replayed');
   await withAssertion(await assert({ iss: 'wer' }));
   t.deepEqual((await seen('signiert', 'assertion-issuer')).facts, { sent: 'wer', expected: 'signiert' });
+});
+
+test('the audience of an assertion: the issuer; under an exemption the token endpoint as well, and nothing else', async (t) => {
+  const { issuer } = town;
+  const endpoint = `${issuer}/token`;
+  const elsewhere = 'https://anderswo.example/token';
+  const audiences = [issuer, [issuer], endpoint, [endpoint], [issuer, endpoint], [issuer, elsewhere], elsewhere];
+  const takenOf = async (client: string, path: string): Promise<boolean[]> => {
+    const taken: boolean[] = [];
+    for (const aud of audiences) {
+      const answer = await withAssertion(await assert({ iss: client, sub: client, aud }), path);
+      taken.push(answer.body['error'] !== 'invalid_client');
+    }
+    return taken;
+  };
+  const alone = [true, true, false, false, false, false, false];
+  for (const path of ['/token', '/request']) {
+    t.deepEqual(await takenOf('signiert', path), alone, path);
+    t.deepEqual(await takenOf('verstrichen', path), alone, `${path}, the last day was yesterday`);
+    t.deepEqual(await takenOf('ausgenommen', path), [true, true, true, true, true, false, false], path);
+  }
+  const { body } = await withAssertion(await assert({ aud: endpoint }));
+  const advice = /expected: https:\S+ Set aud to the issuer.*PrivateKeyJWT\(issuer\).*audience_exemption/;
+  t.regex(String(body['error_detail']), advice, 'in the sandbox the answer says it');
+  const { body: found } = await operator.call('client check', { client: 'ausgenommen' });
+  t.like(
+    (found['findings'] as { code: string }[]).find(({ code }) => code === 'audience-exemption-ends'),
+    {
+      state: 'warning',
+      value: dayFromNow(0),
+    },
+  );
 });
 
 test('a page of an origin that is not registered', async (t) => {

@@ -262,6 +262,15 @@ const RULES: Record<string, [(text: string) => string, RegExp]> = {
     (text) => `${text}pkce_exemption: { reason: The product cannot do it, until: "2027-02-30" }\n`,
     /not a day of the calendar/,
   ],
+  'audience exemption without assertions': [
+    (text) => `${text}audience_exemption: { reason: The product cannot do it, until: "2027-06-30" }\n`,
+    /client_secret_basic sends no assertion/,
+  ],
+  'audience exemption until no day': [
+    (text) =>
+      `${text.replace('client_secret_basic', 'private_key_jwt')}audience_exemption: { reason: The product cannot do it, until: "2027-02-30" }\n`,
+    /not a day of the calendar/,
+  ],
   'origins of a web service': [(text) => `${text}cors_origins: [https://a.example]\n`, /only a service of kind spa/],
   'misspelt field': [
     (text) => `${text}refreshTokens: true\n`,
@@ -322,6 +331,10 @@ test('a service of the FAPI profile has keys, bound tokens and no exemption', (t
   t.regex(
     secureFaults((text) => `${text}pkce_exemption: { reason: Das Produkt kann kein PKCE, until: "2027-06-30" }\n`),
     /no exemption from PKCE/,
+  );
+  t.regex(
+    secureFaults((text) => `${text}audience_exemption: { reason: Das Produkt kann nur das, until: "2027-06-30" }\n`),
+    /the issuer alone as audience/,
   );
 });
 

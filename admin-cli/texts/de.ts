@@ -209,7 +209,7 @@ export const de = {
     'checkpoints-in-log': 'AUDIT_CHECKPOINTS setzen: eine Datei oder syslog://HOST:514 auf einer anderen Maschine.',
     'role-too-strong':
       'Den Dienst mit einer eigenen Rolle verbinden, die das Protokoll nicht ändern darf: Handbuch, Kapitel 1.',
-    'exemption-ends': 'Ausnahme von PKCE läuft ab: Dienst umstellen, oder mit neuer Begründung verlängern.',
+    'exemption-ends': 'Eine Ausnahme läuft ab: Dienst umstellen, oder mit neuer Begründung verlängern.',
     'staff-few': 'Mehr Menschen einladen, sonst steht bei Krankheit alles: schluessel staff invite',
     'redis-away': 'Redis und REDIS_URL prüfen. Solange antwortet der Dienst mit 503, wo er Redis braucht.',
     'backup-unknown': 'BACKUP_METRICS_FILES setzen, oder selbst nachsehen: systemctl status schluessel-backup',

@@ -187,7 +187,7 @@ export const en: CliTexts = {
     'checkpoints-late': 'Check AUDIT_CHECKPOINTS: can the target be written to, is the disk full?',
     'checkpoints-in-log': 'Set AUDIT_CHECKPOINTS: a file, or syslog://HOST:514 on another machine.',
     'role-too-strong': 'Connect the service with a role of its own that may not change the audit: manual, chapter 1.',
-    'exemption-ends': 'An exemption from PKCE ends: change the service, or extend it with a new reason.',
+    'exemption-ends': 'An exemption ends: change the service, or extend it with a new reason.',
     'staff-few': 'Invite more people, or an illness stops everything: schluessel staff invite',
     'redis-away': 'Check Redis and REDIS_URL. Until then the service answers 503 where it needs Redis.',
     'backup-unknown': 'Set BACKUP_METRICS_FILES, or look yourself: systemctl status schluessel-backup',

@@ -148,11 +148,11 @@ const OFFERED: Readonly<Record<string, CatalogueEntry>> = {
   invalid_client: entry(
     [
       'Der Dienst ist unbekannt oder hat sich nicht richtig ausgewiesen: falsches Geheimnis, anderes Verfahren als registriert, abgelaufene oder wiederholte Assertion, aud nicht genau der issuer.',
-      'Vergleichen Sie client_id und token_endpoint_auth_method mit der Registrierung; prüfen Sie die Uhr; erzeugen Sie je Anfrage eine neue jti.',
+      'Vergleichen Sie client_id und token_endpoint_auth_method mit der Registrierung; prüfen Sie die Uhr; erzeugen Sie je Anfrage eine neue jti; setzen Sie aud auf den issuer, nicht auf den Token-Endpunkt.',
     ],
     [
       'The service is unknown, or did not authenticate properly: wrong secret, another method than registered, an assertion that is too old or used twice, aud not exactly the issuer.',
-      'Compare client_id and token_endpoint_auth_method with the registration; check the clock; make a new jti for each request.',
+      'Compare client_id and token_endpoint_auth_method with the registration; check the clock; make a new jti for each request; set aud to the issuer, not to the token endpoint.',
     ],
   ),
   invalid_client_metadata: entry(

@@ -2,6 +2,7 @@ import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { importJWK, SignJWT } from 'jose';
 import * as clientFailures from '../../accounts/client-failures.ts';
 import type { Context } from '../../accounts/context.ts';
+import * as exemptions from '../../accounts/exemptions.ts';
 import { parseClientId } from '../../accounts/ids.ts';
 import * as signingKeys from '../../accounts/signing-keys.ts';
 import type { Registration } from '../../accounts/town.ts';
@@ -223,14 +224,11 @@ const checkRequests = async ({ ctx, registration }: Look): Promise<CheckFinding[
 /** What the registration itself says. */
 const checkRegistration = ({ ctx, registration, secrets, parts }: Look): CheckFinding[] => {
   const findings: CheckFinding[] = [];
-  const { pkceExemption, authMethod, contacts } = registration;
-  if (pkceExemption !== undefined) {
-    const days = daysUntil(new Date(pkceExemption.until), ctx.now());
-    findings.push(
-      days < EXEMPTION_DAYS
-        ? warning('registration', 'exemption-ends', pkceExemption.until)
-        : good('registration', 'exemption', pkceExemption.until),
-    );
+  const { authMethod, contacts } = registration;
+  for (const [rule, { until }] of exemptions.of(registration)) {
+    const ends = daysUntil(new Date(until), ctx.now()) < EXEMPTION_DAYS;
+    const code = ends ? `${rule}-exemption-ends` : `${rule}-exemption`;
+    findings.push((ends ? warning : good)('registration', code, until));
   }
   if (secrets > 1) findings.push(warning('registration', 'two-secrets'));
   if (authMethod.startsWith('client_secret') && secrets === 0) findings.push(bad('registration', 'no-secret'));

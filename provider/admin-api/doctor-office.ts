@@ -1,5 +1,6 @@
 import * as clients from '../../accounts/clients.ts';
 import type { Context } from '../../accounts/context.ts';
+import * as exemptions from '../../accounts/exemptions.ts';
 import * as operation from '../../accounts/operation.ts';
 import * as staff from '../../accounts/staff.ts';
 import { type Finding, good } from './findings.ts';
@@ -25,8 +26,10 @@ export const configuration = async (ctx: Context, deps: AdminDeps): Promise<Find
 /** Exemptions that end: the service stops working on that day. */
 export const services = async (ctx: Context): Promise<Finding> => {
   const soon = new Date(ctx.now().getTime() + EXEMPTION_DAYS * DAY_MS).toISOString().slice(0, 10);
-  const ending = (await clients.all(ctx)).flatMap(({ registration: { clientId, pkceExemption } }) =>
-    pkceExemption !== undefined && pkceExemption.until <= soon ? [`${clientId} ${pkceExemption.until}`] : [],
+  const ending = (await clients.all(ctx)).flatMap(({ registration }) =>
+    exemptions
+      .of(registration)
+      .flatMap(([, { until }]) => (until <= soon ? [`${registration.clientId} ${until}`] : [])),
   );
   return ending.length > 0
     ? { check: 'services', state: 'warning', code: 'exemption-ends', value: ending.join(', ') }
