@@ -272,6 +272,9 @@ export async function createApp(deps: AppDeps): Promise<App> {
     await enforceRetention(context(), { text: dormancyText({ town, issuer }), ending });
   });
   const noting = repeat('failures', SECOND, log, () => failures.flush(context()));
+  // Before the first request, or each part of an empty Redis would refuse the first proof it sees; one that is away is
+  // tended when it returns.
+  await store.tend().catch((err: unknown) => log.warn({ task: 'store', err }, 'not tended yet; it is tried again'));
   const tending = repeat('store', SECOND, log, () => store.tend());
   const keeper = new AuditKeeper(context, deps.checkpoints, log, deps.metrics);
   const auditing = repeat('audit', SECOND, log, () => keeper.turn());

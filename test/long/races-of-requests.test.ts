@@ -28,7 +28,7 @@ const DEVICE: Registration = {
 
 type Pair = Awaited<ReturnType<typeof generateKeyPair>>;
 
-const assertions = async (t: ExecutionContext, { target, wires, wire }: Track, { privateKey }: Pair): Promise<void> => {
+const assertions = async (t: ExecutionContext, { target, wires }: Track, { privateKey }: Pair): Promise<void> => {
   const newAssertion = async (): Promise<string> => {
     const assertion = await new SignJWT({ jti: randomUUID() })
       .setProtectedHeader({ alg: 'ES256' })
@@ -45,11 +45,9 @@ const assertions = async (t: ExecutionContext, { target, wires, wire }: Track, {
       client_assertion: assertion,
     });
   };
-  // An empty Redis takes nothing that was issued before it began.
-  const deadline = Date.now() + 20_000;
-  const isTaken = async (): Promise<boolean> =>
-    (await wire.send('/token', { method: 'POST', body: await newAssertion() })).status === 200;
-  while (!(await isTaken()) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
+  // An empty Redis takes nothing that was issued before it began, and assertions are dated in whole seconds.
+  const began = new Date().setMilliseconds(0);
+  while (new Date().setMilliseconds(0) === began) await new Promise((resolve) => setTimeout(resolve, 50));
   for (let count = 0; count < TIMES; count += 1) {
     const body = await newAssertion();
     oneWinner(t, await Promise.all(wires.map((one) => one.send('/token', { method: 'POST', body }))), 'assertion');
