@@ -18,6 +18,7 @@ import type { ApiUse, Registration, Resource } from '../accounts/town.ts';
 import { createPostgresStore } from '../adapters/oidc-store-postgres.ts';
 import { Registrations } from '../provider/registrations.ts';
 import { withdrawal } from '../provider/withdrawal.ts';
+import { serviceWith } from './harness/registration.ts';
 import { addCitizen, atHome, basic, obtainCode, pkce, post, redeem, userinfo } from './harness/relying-party.ts';
 import { type RunningTown, startTown, TEST_TOWN } from './harness/town.ts';
 import { Visitor } from './harness/visitor.ts';
@@ -30,21 +31,14 @@ const CALLBACK = 'https://app.stadt-a.example/callback';
 const SCOPES = ['konto:lesen', 'konto:schreiben'];
 const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
-const base: Registration = {
-  clientId: 'stadtapp',
-  organisation: 'stadt',
+const base = serviceWith('stadtapp', {
   name: { de: 'Stadt-App', en: 'City app' },
   description: { de: 'App der Stadt', en: 'App of the city' },
   kind: 'native',
   redirectUris: [CALLBACK],
-  postLogoutRedirectUris: [],
   authMethod: 'none',
-  claims: [],
   refreshTokens: true,
-  needsEmail: false,
-  corsOrigins: [],
-  contacts: ['technik@stadt.example'],
-};
+});
 const use = (resource: string): ApiUse => ({
   resource,
   scopes: ['konto:lesen'],

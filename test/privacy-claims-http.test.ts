@@ -1,4 +1,5 @@
 /** What services get over HTTP is within what is registered, allowed by the citizen, and asked for; whatever they ask. */
+
 import test from 'ava';
 import fc from 'fast-check';
 import { decodeJwt } from 'jose';
@@ -8,6 +9,7 @@ import { inTransaction } from '../accounts/context.ts';
 import { sealOf } from '../accounts/data-key.ts';
 import { type AccountId, parseAccountId } from '../accounts/ids.ts';
 import type { Registration } from '../accounts/town.ts';
+import { serviceWith } from './harness/registration.ts';
 import { addCitizen, atHome, basic, pkce, post, userinfo } from './harness/relying-party.ts';
 import { type RunningTown, startTown } from './harness/town.ts';
 import { Visitor } from './harness/visitor.ts';
@@ -22,25 +24,17 @@ const OF_THE_PROTOCOL = {
   introspection: ['active', 'sub', 'client_id', 'exp', 'iat', 'sid', 'iss', 'jti', 'aud', 'scope', 'token_type'],
 };
 
-const serviceOf = (at: number, uses: readonly { claim: string; required: boolean }[]): Registration => ({
-  clientId: `dienst${at}`,
-  organisation: at % 2 === 0 ? 'stadt' : 'werke',
-  name: { de: `Dienst ${at}`, en: `Service ${at}` },
-  description: { de: 'Dienst', en: 'Service' },
-  kind: 'web',
-  redirectUris: [`https://dienst${at}.example/callback`],
-  postLogoutRedirectUris: [],
-  authMethod: 'client_secret_basic',
-  claims: uses.map((use) => ({
-    ...use,
-    purpose: { de: 'Zweck', en: 'Purpose' },
-    legalBasis: { de: 'Gesetz', en: 'Law' },
-  })),
-  refreshTokens: true,
-  needsEmail: false,
-  corsOrigins: [],
-  contacts: [],
-});
+const serviceOf = (at: number, uses: readonly { claim: string; required: boolean }[]): Registration =>
+  serviceWith(`dienst${at}`, {
+    organisation: at % 2 === 0 ? 'stadt' : 'werke',
+    redirectUris: [`https://dienst${at}.example/callback`],
+    claims: uses.map((use) => ({
+      ...use,
+      purpose: { de: 'Zweck', en: 'Purpose' },
+      legalBasis: { de: 'Gesetz', en: 'Law' },
+    })),
+    refreshTokens: true,
+  });
 
 /** So that what somebody has checked is among what is asked for. */
 const VERIFIED = ['verified_claims', 'birthdate', 'address'].map((claim) => ({ claim, required: false }));

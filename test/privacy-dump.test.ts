@@ -9,8 +9,8 @@ import * as accounts from '../accounts/accounts.ts';
 import * as attributes from '../accounts/attributes.ts';
 import * as consents from '../accounts/consents.ts';
 import { parseAccountId } from '../accounts/ids.ts';
-import type { Registration } from '../accounts/town.ts';
 import { createPostgresStore } from '../adapters/oidc-store-postgres.ts';
+import { serviceWith } from './harness/registration.ts';
 import {
   addCitizen,
   atHome,
@@ -28,21 +28,13 @@ import { Visitor } from './harness/visitor.ts';
 const CITIZENS = 6;
 const PASSWORD = 'vierzehn blaue Briefkästen';
 /** An app of a third organisation: what it is granted lasts for weeks, and so stands in every dump. */
-const APP: Registration = {
-  clientId: 'wochenapp',
+const APP = serviceWith('wochenapp', {
   organisation: 'werke',
-  name: { de: 'App' },
-  description: { de: 'App' },
   kind: 'native',
   redirectUris: ['https://app.stadt.example/callback'],
-  postLogoutRedirectUris: [],
   authMethod: 'none',
-  claims: [],
   refreshTokens: true,
-  needsEmail: false,
-  corsOrigins: [],
-  contacts: [],
-};
+});
 
 type Row = { readonly table: string; readonly values: Record<string, unknown> };
 /** What a service's log says of one visit: under which pseudonym, from when to when. */

@@ -4,9 +4,9 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import test from 'ava';
 import { errors } from 'oidc-provider';
-import type { Registration } from '../accounts/town.ts';
 import { ERROR_CATALOGUE } from '../interactions/entwickler/catalogue.ts';
 import { ServiceUnavailable } from '../provider/availability.ts';
+import { serviceWith } from './harness/registration.ts';
 import {
   addCitizen,
   atHome,
@@ -26,27 +26,13 @@ const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 
 const METADATA = { redirect_uris: ['https://suite.example/callback'], token_endpoint_auth_method: 'gibtesnicht' };
 
-const base: Omit<Registration, 'clientId' | 'kind'> = {
-  organisation: 'stadt',
-  name: { de: 'Dienst' },
-  description: { de: 'Dienst' },
-  redirectUris: [],
-  postLogoutRedirectUris: [],
-  authMethod: 'none',
-  claims: [],
-  refreshTokens: false,
-  needsEmail: false,
-  corsOrigins: [],
-  contacts: [],
-};
-
 let town: RunningTown;
 
 test.before(async () => {
   town = await startTown({
     registrations: [
-      { ...base, clientId: 'tafel', kind: 'device' },
-      { ...base, clientId: 'app', kind: 'native', redirectUris: ['example.stadt.app:/callback'] },
+      serviceWith('tafel', { kind: 'device', authMethod: 'none' }),
+      serviceWith('app', { kind: 'native', authMethod: 'none', redirectUris: ['example.stadt.app:/callback'] }),
     ],
   });
   await addCitizen(town, CREDENTIALS.email, CREDENTIALS.password);

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test from 'ava';
-import type { Registration } from '../accounts/town.ts';
 import { visit } from '../adapters/neighbour.ts';
 import { DIAGNOSIS_TEXTS } from '../admin-cli/texts/diagnosis.ts';
 import { AdminClient } from './harness/admin-client.ts';
+import { serviceWith } from './harness/registration.ts';
 import { addCitizen, authorizationUrl, obtainCode, pkce } from './harness/relying-party.ts';
 import { makeMember } from './harness/staff.ts';
 import { Terminal } from './harness/terminal.ts';
@@ -33,34 +33,17 @@ const startCareless = async (): Promise<string> => {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 };
 
-const service = (clientId: string, changes: Partial<Registration>): Registration => ({
-  clientId,
-  organisation: 'stadt',
-  name: { de: clientId },
-  description: { de: clientId },
-  kind: 'web',
-  redirectUris: [],
-  postLogoutRedirectUris: [],
-  authMethod: 'client_secret_basic',
-  claims: [],
-  refreshTokens: false,
-  needsEmail: false,
-  corsOrigins: [],
-  contacts: ['technik@stadt.example'],
-  ...changes,
-});
-
 test.before(async () => {
   careless = await startCareless();
   town = await startTown({
     registrations: [
-      service('leichtsinn', {
+      serviceWith('leichtsinn', {
         redirectUris: [`${careless}/callback`, `${careless}/kaputt`, `${careless}/weg`],
         backchannelLogoutUri: `${careless}/logout`,
         jwksUri: `${careless}/schluessel`,
         contacts: [],
       }),
-      service('fort', { redirectUris: ['http://127.0.0.1:1/callback'], authMethod: 'tls_client_auth' }),
+      serviceWith('fort', { redirectUris: ['http://127.0.0.1:1/callback'], authMethod: 'tls_client_auth' }),
     ],
   });
   await addCitizen(town, CREDENTIALS.email, CREDENTIALS.password);

@@ -7,6 +7,7 @@ import * as clients from '../accounts/clients.ts';
 import { type ClientId, parseClientId } from '../accounts/ids.ts';
 import type { Registration } from '../accounts/town.ts';
 import { AdminClient } from './harness/admin-client.ts';
+import { serviceWith } from './harness/registration.ts';
 import { addCitizen, authorizationUrl, basic, obtainCode, pkce, post, redeem } from './harness/relying-party.ts';
 import { makeMember } from './harness/staff.ts';
 import { Terminal } from './harness/terminal.ts';
@@ -27,22 +28,13 @@ let operator: AdminClient;
 let ownPerson: AdminClient;
 let keys: Awaited<ReturnType<typeof generateKeyPair>>;
 
-const service = (clientId: string, changes: Partial<Registration>): Registration => ({
-  clientId,
-  organisation: 'stadt',
-  name: { de: clientId },
-  description: { de: clientId },
-  kind: 'web',
-  redirectUris: [`https://${clientId}.stadt.example/callback`],
-  postLogoutRedirectUris: [],
-  authMethod: 'private_key_jwt',
-  claims: [],
-  refreshTokens: false,
-  needsEmail: false,
-  corsOrigins: [],
-  contacts: ['vendor@software.example'],
-  ...changes,
-});
+const service = (clientId: string, changes: Partial<Registration>): Registration =>
+  serviceWith(clientId, {
+    redirectUris: [`https://${clientId}.stadt.example/callback`],
+    authMethod: 'private_key_jwt',
+    contacts: ['vendor@software.example'],
+    ...changes,
+  });
 
 const dayFromNow = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
 

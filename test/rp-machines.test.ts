@@ -4,6 +4,7 @@ import { createRemoteJWKSet, jwtVerify } from 'jose';
 import * as clients from '../accounts/clients.ts';
 import { parseClientId } from '../accounts/ids.ts';
 import type { Registration } from '../accounts/town.ts';
+import { serviceWith } from './harness/registration.ts';
 import {
   addCitizen,
   atHome,
@@ -25,28 +26,12 @@ const OPAQUE_API = 'https://api.stadt-a.example/';
 const JWT_API = 'https://jwt.stadt-a.example/';
 const FOREIGN_API = 'https://api.werke.example/';
 
-const base = (clientId: string): Registration => ({
-  clientId,
-  organisation: 'stadt',
-  name: { de: clientId, en: clientId },
-  description: { de: clientId, en: clientId },
-  kind: 'web',
-  redirectUris: [],
-  postLogoutRedirectUris: [],
-  authMethod: 'client_secret_basic',
-  claims: [],
-  refreshTokens: false,
-  needsEmail: false,
-  corsOrigins: [],
-  contacts: ['technik@stadt.example'],
-});
-
-const api = (clientId: string, organisation: string, identifier: string, tokens: 'opaque' | 'jwt'): Registration => ({
-  ...base(clientId),
-  organisation,
-  kind: 'api',
-  resource: { identifier, scopes: ['antraege:lesen', 'antraege:schreiben'], tokens },
-});
+const api = (clientId: string, organisation: string, identifier: string, tokens: 'opaque' | 'jwt'): Registration =>
+  serviceWith(clientId, {
+    organisation,
+    kind: 'api',
+    resource: { identifier, scopes: ['antraege:lesen', 'antraege:schreiben'], tokens },
+  });
 
 let town: RunningTown;
 
@@ -54,7 +39,7 @@ test.before(async () => {
   town = await startTown({
     registrations: [
       {
-        ...base('anzeigetafel'),
+        ...serviceWith('anzeigetafel'),
         kind: 'device',
         authMethod: 'none',
         refreshTokens: true,
@@ -63,7 +48,11 @@ test.before(async () => {
       api('antraege', 'stadt', OPAQUE_API, 'opaque'),
       api('auskunft', 'stadt', JWT_API, 'jwt'),
       api('zaehler', 'werke', FOREIGN_API, 'jwt'),
-      { ...base('altsystem'), redirectUris: ['https://alt.example/callback'], rs256: { reason: 'knows nothing else' } },
+      {
+        ...serviceWith('altsystem'),
+        redirectUris: ['https://alt.example/callback'],
+        rs256: { reason: 'knows nothing else' },
+      },
     ],
   });
   await addCitizen(town, CREDENTIALS.email, CREDENTIALS.password);

@@ -4,8 +4,8 @@ import { type IncomingHttpHeaders, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
-import type { Registration } from '../accounts/town.ts';
 import { PRODUCTION_HOST, type Production, startProduction } from './harness/production.ts';
+import { serviceWith } from './harness/registration.ts';
 import { pkce } from './harness/relying-party.ts';
 
 const TOKEN = 'a'.repeat(20) + 'B9-_'.repeat(8);
@@ -15,21 +15,10 @@ const METADATA = {
   grant_types: ['authorization_code'],
 };
 
-const certified: Registration = {
-  clientId: 'zertifikat',
-  organisation: 'stadt',
-  name: { de: 'Z' },
-  description: { de: 'Z' },
-  kind: 'web',
+const certified = serviceWith('zertifikat', {
   redirectUris: ['https://z.dienst.example/callback'],
-  postLogoutRedirectUris: [],
   authMethod: 'self_signed_tls_client_auth',
-  claims: [],
-  refreshTokens: false,
-  needsEmail: false,
-  corsOrigins: [],
-  contacts: [],
-};
+});
 
 type Answer = { status: number; headers: IncomingHttpHeaders; body: Record<string, unknown>; text: string };
 

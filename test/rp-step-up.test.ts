@@ -5,6 +5,7 @@ import { ACR } from '../accounts/assurance.ts';
 import type { Registration } from '../accounts/town.ts';
 import { challengeOf, demoApi } from '../infra/sandbox/demo/api.ts';
 import { de } from '../interactions/texts/de.ts';
+import { serviceWith } from './harness/registration.ts';
 import { basic, post, redeem, type Tokens } from './harness/relying-party.ts';
 import { type Person, type ServiceVisit, Stage } from './harness/sign-in.ts';
 import { Visitor } from './harness/visitor.ts';
@@ -14,22 +15,11 @@ const OPAQUE = 'https://akte.stadt-a.example/';
 const PLAIN = 'https://auskunft.stadt-a.example/';
 const SCOPE = 'konto:lesen';
 
-const api = (clientId: string, identifier: string, tokens: 'jwt' | 'opaque', stepUp: boolean): Registration => ({
-  clientId,
-  organisation: 'stadt',
-  name: { de: clientId, en: clientId },
-  description: { de: clientId, en: clientId },
-  kind: 'api',
-  redirectUris: [],
-  postLogoutRedirectUris: [],
-  authMethod: 'client_secret_basic',
-  claims: [],
-  refreshTokens: false,
-  needsEmail: false,
-  corsOrigins: [],
-  contacts: ['technik@stadt.example'],
-  resource: { identifier, scopes: [SCOPE], tokens, ...(stepUp && { stepUp }) },
-});
+const api = (clientId: string, identifier: string, tokens: 'jwt' | 'opaque', stepUp: boolean): Registration =>
+  serviceWith(clientId, {
+    kind: 'api',
+    resource: { identifier, scopes: [SCOPE], tokens, ...(stepUp && { stepUp }) },
+  });
 
 let stage: Stage;
 // A name that the town's certificate has.

@@ -1,10 +1,12 @@
 /** What tests of the domain start from: a context on a database of its own, a clock that they turn, a town, a service. */
+
 import type { Context } from '../../accounts/context.ts';
 import { type EmailAddress, parseEmail } from '../../accounts/email.ts';
 import type { Registration } from '../../accounts/town.ts';
 import { type KeyRing, newKeyRing, parseKeyRing } from '../../keys/key-ring.ts';
 import { createKeys } from '../../keys/keys.ts';
 import { type TestDatabase, testDatabase } from './postgres.ts';
+import { serviceWith } from './registration.ts';
 
 export type Domain = {
   readonly ctx: Context;
@@ -51,35 +53,29 @@ export const emailOf = (text: string): EmailAddress => {
 };
 
 /** A service that asks for a few claims. */
-export const registrationOf = (changes: Partial<Registration> = {}): Registration => ({
-  clientId: 'bibliothek',
-  organisation: 'stadtbibliothek',
-  name: { de: 'Stadtbibliothek', en: 'City library' },
-  description: { de: 'Ausleihen', en: 'Borrow' },
-  kind: 'web',
-  redirectUris: ['https://bibliothek.example/callback'],
-  postLogoutRedirectUris: [],
-  authMethod: 'client_secret_basic',
-  claims: [
-    {
-      claim: 'given_name',
-      purpose: { de: 'Anrede', en: 'Salutation' },
-      legalBasis: { de: 'Einwilligung', en: 'Consent' },
-      required: true,
-    },
-    {
-      claim: 'age_over_16',
-      purpose: { de: 'Gebühren', en: 'Fees' },
-      legalBasis: { de: 'Einwilligung', en: 'Consent' },
-      required: false,
-    },
-  ],
-  refreshTokens: false,
-  needsEmail: false,
-  corsOrigins: [],
-  contacts: ['it@bibliothek.example'],
-  ...changes,
-});
+export const registrationOf = (changes: Partial<Registration> = {}): Registration =>
+  serviceWith('bibliothek', {
+    organisation: 'stadtbibliothek',
+    name: { de: 'Stadtbibliothek', en: 'City library' },
+    description: { de: 'Ausleihen', en: 'Borrow' },
+    redirectUris: ['https://bibliothek.example/callback'],
+    claims: [
+      {
+        claim: 'given_name',
+        purpose: { de: 'Anrede', en: 'Salutation' },
+        legalBasis: { de: 'Einwilligung', en: 'Consent' },
+        required: true,
+      },
+      {
+        claim: 'age_over_16',
+        purpose: { de: 'Gebühren', en: 'Fees' },
+        legalBasis: { de: 'Einwilligung', en: 'Consent' },
+        required: false,
+      },
+    ],
+    contacts: ['it@bibliothek.example'],
+    ...changes,
+  });
 
 /** Everything that the database holds, as text; binary columns are in hex. */
 export const everythingStored = async ({ database }: Domain): Promise<string> => {

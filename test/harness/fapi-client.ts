@@ -1,4 +1,5 @@
 /** A FAPI 2.0 client by hand: right by default, and wrong in exactly the way a test asks for. */
+
 import { createHash, randomUUID } from 'node:crypto';
 import {
   type CryptoKey,
@@ -11,6 +12,7 @@ import {
 } from 'jose';
 import type { Registration } from '../../accounts/town.ts';
 import type { ClientCertificate } from './client-certificates.ts';
+import { serviceWith } from './registration.ts';
 import { atHome, type Pkce, pkce, type Tokens } from './relying-party.ts';
 import type { RunningTown } from './town.ts';
 import { answerPages, type Credentials, registerTrial, returned } from './trial-client.ts';
@@ -159,14 +161,8 @@ export class FapiClient {
   async registration(): Promise<Registration> {
     const { variant } = this;
     const { auth, bound, certificate, signing } = variant;
-    return {
-      clientId: variant.clientId,
-      organisation: 'stadt',
-      name: { de: variant.clientId },
-      description: { de: variant.clientId },
-      kind: 'web',
+    return serviceWith(variant.clientId, {
       redirectUris: [this.redirectUri],
-      postLogoutRedirectUris: [],
       authMethod: auth,
       jwks: {
         keys: await publicKeys(this.keys, this.rsa, auth === 'self_signed_tls_client_auth' ? certificate : undefined),
@@ -174,12 +170,8 @@ export class FapiClient {
       ...(auth === 'tls_client_auth' && { tlsSubject: { sanDns: `${variant.clientId}.bank.example` } }),
       securityProfile: signing === true ? 'fapi2-message-signing' : 'fapi2',
       boundTokens: bound,
-      claims: [],
       refreshTokens: true,
-      needsEmail: false,
-      corsOrigins: [],
-      contacts: ['technik@stadt.example'],
-    };
+    });
   }
 
   get #running(): RunningTown {

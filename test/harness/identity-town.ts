@@ -7,6 +7,7 @@ import { certificateHash } from '../../infra/sandbox/counterparts/certificates.t
 import { startStaffIdp } from '../../infra/sandbox/counterparts/staff-idp.ts';
 import { bundIdKeys } from './bundid.ts';
 import { startEid, useCard } from './eid.ts';
+import { serviceWith } from './registration.ts';
 import { atHome, authorizationUrl, pkce } from './relying-party.ts';
 import { type RunningTown, startTown, TEST_TOWN } from './town.ts';
 import { type Answer, forms, type Visitor } from './visitor.ts';
@@ -14,22 +15,8 @@ import { type Answer, forms, type Visitor } from './visitor.ts';
 const SECRET = 'a-secret-of-the-tests';
 const use = (claim: string) => ({ claim, required: true, purpose: { de: 'Prüfung' }, legalBasis: { de: 'Satzung' } });
 
-const service = (clientId: string, claims: string[], more: Partial<Registration> = {}): Registration => ({
-  clientId,
-  organisation: 'stadt',
-  name: { de: clientId },
-  description: { de: clientId },
-  kind: 'web',
-  redirectUris: ['https://dienst.example/callback'],
-  postLogoutRedirectUris: [],
-  authMethod: 'client_secret_basic',
-  claims: claims.map(use),
-  refreshTokens: false,
-  needsEmail: false,
-  corsOrigins: [],
-  contacts: ['technik@stadt.example'],
-  ...more,
-});
+const service = (clientId: string, claims: string[], more: Partial<Registration> = {}): Registration =>
+  serviceWith(clientId, { redirectUris: ['https://dienst.example/callback'], claims: claims.map(use), ...more });
 
 const certificateOf = (origin: string): Promise<Uint8Array> =>
   new Promise((resolve, reject) => {

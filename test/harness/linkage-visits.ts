@@ -7,6 +7,7 @@ import { Secret } from '../../accounts/secret.ts';
 import type { Registration } from '../../accounts/town.ts';
 import { createHashing } from '../../adapters/hashing.ts';
 import type { Received } from './linkage.ts';
+import { serviceWith } from './registration.ts';
 import { atHome, authorizationUrl, basic, pkce, post, redeem, type Tokens, userinfo } from './relying-party.ts';
 import { type RunningTown, type ServiceName, startTown, TEST_TOWN } from './town.ts';
 import { type Answer, forms, type Send, Visitor } from './visitor.ts';
@@ -58,22 +59,13 @@ const CLAIMS = JSON.stringify({ id_token: { auth_time: { essential: true }, amr:
 
 /** The APIs of the two organisations, which check tokens by themselves or ask about them. */
 const apisOf = (organisation: string): Registration[] =>
-  (['jwt', 'opaque'] as const).map((tokens) => ({
-    clientId: `${tokens}${organisation}`,
-    organisation,
-    name: { de: tokens },
-    description: { de: tokens },
-    kind: 'api',
-    redirectUris: [],
-    postLogoutRedirectUris: [],
-    authMethod: 'client_secret_basic',
-    claims: [],
-    refreshTokens: false,
-    needsEmail: false,
-    resource: { identifier: `https://${tokens}.${organisation}.example/`, scopes: ['lesen'], tokens },
-    corsOrigins: [],
-    contacts: [],
-  }));
+  (['jwt', 'opaque'] as const).map((tokens) =>
+    serviceWith(`${tokens}${organisation}`, {
+      organisation,
+      kind: 'api',
+      resource: { identifier: `https://${tokens}.${organisation}.example/`, scopes: ['lesen'], tokens },
+    }),
+  );
 
 /** A town whose services stay connected and have APIs of their own, so that every kind of token is given out. */
 export const startLinkageTown = (): Promise<RunningTown> =>
