@@ -52,6 +52,7 @@ export class Failures {
   readonly #noted = new WeakMap<object, clientFailures.Failure>();
   #newShapes: { clientId: string; shape: string }[] = [];
   #day = '';
+  #written: Promise<void> = Promise.resolve();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -127,8 +128,17 @@ export class Failures {
     this.#newShapes.push({ clientId: client.clientId, shape });
   }
 
-  /** Writes what is pending. While the database is away, what could not be written is lost: there are worse losses. */
-  async flush(ctx: Context): Promise<void> {
+  /**
+   * Writes what is pending; when it returns, what a write under way had taken is there, too. While the database is away,
+   * what could not be written is lost: there are worse losses.
+   */
+  flush(ctx: Context): Promise<void> {
+    const written = this.#written.then(() => this.#write(ctx));
+    this.#written = written.catch(() => {});
+    return written;
+  }
+
+  async #write(ctx: Context): Promise<void> {
     const day = ctx.now().toISOString().slice(0, 10);
     if (day !== this.#day) this.#shapes.clear();
     this.#day = day;
