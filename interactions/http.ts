@@ -8,10 +8,9 @@ import { errorPage, type PageError } from './errors.view.ts';
 import { type Form, parseForm } from './form.ts';
 import { LANGUAGE_COOKIE, languageOf } from './language.ts';
 import type { Shell } from './layout.view.ts';
+import { readBody } from './request-body.ts';
 
 const BODY_LIMIT_BYTES = 16 * 1024;
-/** What is read and thrown away after the limit, so that the sender gets to see the answer. */
-const DISCARD_LIMIT_BYTES = 4 * 1024 * 1024;
 const LANGUAGE_COOKIE_DAYS = 365;
 const DAY_MILLISECONDS = 86_400_000;
 
@@ -124,18 +123,6 @@ const ofInteraction: TokenOf = async (_ctx, params) => params['uid'] ?? '';
 /** `/interaction/:uid/:action` → a pattern with named groups; `:name*` takes the rest of the path. */
 const patternOf = (path: string): RegExp =>
   new RegExp(`^${path.replaceAll(/:(\w+)\*/g, '(?<$1>.+)').replaceAll(/:(\w+)/g, '(?<$1>[A-Za-z0-9_-]{1,64})')}$`);
-
-/** The body as text; undefined if it is larger than the limit. */
-const readBody = async (req: IncomingMessage, limit: number): Promise<Buffer | undefined> => {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of req as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length <= limit) chunks.push(chunk);
-    else if (length > DISCARD_LIMIT_BYTES) break;
-  }
-  return length <= limit ? Buffer.concat(chunks) : undefined;
-};
 
 /**
  * Whether the browser says that the form came from our own pages. `Sec-Fetch-Site` cannot be forged by a page; where it

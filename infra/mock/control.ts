@@ -5,6 +5,7 @@ import * as clientFailures from '../../accounts/client-failures.ts';
 import type { Context } from '../../accounts/context.ts';
 import { parseClientId } from '../../accounts/ids.ts';
 import type { Registration, Town } from '../../accounts/town.ts';
+import { readJsonObject } from '../../interactions/request-body.ts';
 import type { Automatic } from './automatic.ts';
 import { change, type MockCitizen, restore, shown } from './citizens.ts';
 import { type Faults, readFault } from './faults.ts';
@@ -33,23 +34,6 @@ type Handle = (body: Body, name: string | undefined) => Promise<Reply>;
 const BODY_LIMIT_BYTES = 1024 * 1024;
 
 const wrong = (...faults: string[]): Reply => [400, { faults }];
-
-const readBody = async (req: IncomingMessage): Promise<Body | undefined> => {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of req as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > BODY_LIMIT_BYTES) return undefined;
-    chunks.push(chunk);
-  }
-  if (length === 0) return {};
-  try {
-    const body: unknown = JSON.parse(Buffer.concat(chunks).toString());
-    return typeof body === 'object' && body !== null && !Array.isArray(body) ? (body as Body) : undefined;
-  } catch {
-    return undefined;
-  }
-};
 
 /** Where a walk led: to the service by redirect, to it by a form (`form_post`), or nowhere. */
 const led = (end: End, issuer: URL): Reply => {
@@ -183,7 +167,7 @@ export const createControl = (parts: ControlParts) => {
     const [, mock, noun, name] = path.split('/');
     if (mock !== 'mock') return false;
     const handle = routes[`${req.method} ${noun === undefined || noun === '' ? '/mock' : `/mock/${noun}`}`];
-    const body = await readBody(req);
+    const body = await readJsonObject(req, BODY_LIMIT_BYTES);
     const reply: Promise<Reply> | Reply =
       handle === undefined
         ? [404, { error: 'not_found', routes: Object.keys(routes) }]

@@ -1,8 +1,8 @@
-import type { IncomingMessage } from 'node:http';
 import type Koa from 'koa';
 import type { Context } from '../../accounts/context.ts';
 import type { AccountId } from '../../accounts/ids.ts';
 import * as staff from '../../accounts/staff.ts';
+import { readJsonObject } from '../../interactions/request-body.ts';
 import { available } from '../availability.ts';
 import { checkAccess } from './access.ts';
 import { isPermitted, type VerbName } from './permissions.ts';
@@ -45,21 +45,6 @@ class RolledBack {
     this.handled = handled;
   }
 }
-
-const readBody = async (req: IncomingMessage): Promise<unknown> => {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of req as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > BODY_LIMIT_BYTES) return undefined;
-    chunks.push(chunk);
-  }
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
-  } catch {
-    return undefined;
-  }
-};
 
 const verbOf = (path: string): { name: VerbName; verb: Verb } | undefined => {
   const name = path.slice(PREFIX.length).replace('/', ' ');
@@ -146,9 +131,9 @@ export const createAdminApi =
       ctx.set('WWW-Authenticate', 'DPoP error="invalid_token", algs="ES256 EdDSA"');
       return send(ctx, 401, { error: 'invalid_token', error_description: access.reason });
     }
-    const body = ctx.is('application/json') ? await readBody(ctx.req) : undefined;
-    if (typeof body !== 'object' || body === null || Array.isArray(body)) return send(ctx, 400, { error: 'not_json' });
-    const { commit = false, ...fields } = body as Record<string, unknown>;
+    const body = ctx.is('application/json') ? await readJsonObject(ctx.req, BODY_LIMIT_BYTES) : undefined;
+    if (body === undefined) return send(ctx, 400, { error: 'not_json' });
+    const { commit = false, ...fields } = body;
     const parsed = verb.verb.parse(fields);
     if ('faults' in parsed || typeof commit !== 'boolean') {
       return send(ctx, 400, { error: 'fields', fields: 'faults' in parsed ? parsed.faults : ['commit'] });
