@@ -1,6 +1,7 @@
 import type { Context } from './context.ts';
 import { type AccountSeal, accountSeal } from './data-key.ts';
 import type { AccountId } from './ids.ts';
+import { prepared } from './statement.ts';
 import type { Proofs } from './verified-claims.ts';
 
 /** What a request of a service needs to know of an account, read in one go; still sealed, bytes as base64. */
@@ -50,10 +51,12 @@ const wholeRowSql = (column: string): string => `
 /** The part of an account's row that says whether, and by whom, it may be used. */
 export type AccountStatus = Pick<AccountRow, 'status' | 'kind'>;
 
+const rowOf = prepared<{ row: AccountRow | null }>('account_row', `SELECT (${accountRowSql('$1')}) AS row`);
+
 /** The row by itself; null for an account that does not exist. */
 export const readAccountRow = async (ctx: Context, id: AccountId): Promise<AccountRow | null> => {
-  const { rows } = await ctx.db.raw(`SELECT (${accountRowSql('?')}) AS row`, [id]);
-  return (rows[0] as { row: AccountRow | null }).row;
+  const [found] = await rowOf(ctx, id);
+  return found?.row ?? null;
 };
 
 /** The seal of the account in a row; undefined if its data key has been destroyed. */

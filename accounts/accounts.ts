@@ -14,6 +14,7 @@ import * as kennung from './kennung.ts';
 import type { NewPasskey } from './passkeys.ts';
 import * as passkeys from './passkeys.ts';
 import type { HashedPassword } from './passwords.ts';
+import { prepared } from './statement.ts';
 import type { Town } from './town.ts';
 
 export type NewAccount = {
@@ -168,13 +169,25 @@ export const findByIdentifier = async (ctx: Context, identifier: string): Promis
   return row?.id;
 };
 
-/** An account, opened; undefined if there is none or its data key has been destroyed. */
-export const load = async (ctx: Context, id: AccountId): Promise<Account | undefined> => {
-  const [row] = await ctx
-    .db('accounts')
-    .where({ id })
-    .select('status', 'kind', 'language', 'data_key', 'data_key_version', 'kennung_sealed', 'email_sealed')
-    .select('created_at', 'credential_state', 'passkey_handle');
+/** The columns of `accounts a` that an account is opened from. */
+export const ACCOUNT_COLUMNS = `a.status, a.kind, a.language, a.data_key, a.data_key_version, a.kennung_sealed,
+  a.email_sealed, a.created_at, a.credential_state, a.passkey_handle`;
+
+export type StoredAccount = {
+  status: Account['status'];
+  kind: AccountKind;
+  language: string;
+  data_key: Buffer | null;
+  data_key_version: number;
+  kennung_sealed: Buffer;
+  email_sealed: Buffer | null;
+  created_at: Date;
+  credential_state: number;
+  passkey_handle: Buffer;
+};
+
+/** Opens what `ACCOUNT_COLUMNS` give; undefined if there is no such account or its data key has been destroyed. */
+export const openAccount = (ctx: Context, id: AccountId, row: StoredAccount | undefined): Account | undefined => {
   if (!row?.data_key) return undefined;
   const seal = accountSeal(ctx.keys, id, ctx.keys.openDataKey(id, row.data_key, row.data_key_version));
   return {
@@ -188,6 +201,14 @@ export const load = async (ctx: Context, id: AccountId): Promise<Account | undef
     credentialState: row.credential_state,
     passkeyHandle: row.passkey_handle,
   };
+};
+
+const accountOf = prepared<StoredAccount>('account', `SELECT ${ACCOUNT_COLUMNS} FROM accounts a WHERE a.id = $1`);
+
+/** An account, opened; undefined if there is none or its data key has been destroyed. */
+export const load = async (ctx: Context, id: AccountId): Promise<Account | undefined> => {
+  const [row] = await accountOf(ctx, id);
+  return openAccount(ctx, id, row);
 };
 
 /** Whether an account may sign in and be named in a token now. */

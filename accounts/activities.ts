@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Context } from './context.ts';
-import { sealOf } from './data-key.ts';
+import { type AccountSeal, sealOf } from './data-key.ts';
 import { type AccountId, newAccountId } from './ids.ts';
 
 /** Something that a citizen did, or that somebody tried in their name. */
@@ -32,6 +32,24 @@ const references = (ctx: Context, account: AccountId): Buffer[] => {
   return Array.from({ length: (ACTIVITY_DAYS + 1) * 24 + 1 }, (_, back) => referenceOf(ctx, account, now - back));
 };
 
+/** A row of somebody's record on its way into the database. */
+export type Line = { readonly reference: Buffer; readonly sealed: Buffer; readonly expiresOn: string };
+
+/** The row for something that happened now; without a seal, one of the same kind that nobody can open. */
+export const line = (
+  ctx: Context,
+  account: AccountId,
+  seal: AccountSeal | undefined,
+  event: string,
+  detail: Readonly<Record<string, unknown>>,
+): Line => {
+  const at = ctx.now();
+  const reference = referenceOf(ctx, account, hourOf(at));
+  const plain = JSON.stringify({ at: at.toISOString(), event, detail });
+  const sealed = seal?.seal(column(reference), plain) ?? ctx.keys.sealShared('nobody', randomBytes(16), plain);
+  return { reference, sealed, expiresOn: dayAfter(at, ACTIVITY_DAYS) };
+};
+
 /**
  * Notes something in the citizen's own record. For an unknown citizen (a guess at a sign-in) the same statements run
  * and a row of the same kind is written, that nobody can open: neither time nor table tell whether the account exists.
@@ -42,16 +60,10 @@ export const note = async (
   event: string,
   detail: Readonly<Record<string, unknown>>,
 ): Promise<void> => {
-  const at = ctx.now();
   const id = account ?? newAccountId();
   const seal = await sealOf(ctx, id);
-  const reference = referenceOf(ctx, id, hourOf(at));
-  const plain = JSON.stringify({ at: at.toISOString(), event, detail });
-  await ctx.db('activities').insert({
-    reference,
-    sealed: seal?.seal(column(reference), plain) ?? ctx.keys.sealShared('nobody', randomBytes(16), plain),
-    expires_on: dayAfter(at, ACTIVITY_DAYS),
-  });
+  const { reference, sealed, expiresOn } = line(ctx, id, seal, event, detail);
+  await ctx.db('activities').insert({ reference, sealed, expires_on: expiresOn });
 };
 
 /** The record of a citizen, the newest first; empty for an account that is gone. */

@@ -1,5 +1,7 @@
 import ipaddr from 'ipaddr.js';
+import type { Line } from './activities.ts';
 import type { Context } from './context.ts';
+import { prepared } from './statement.ts';
 
 /** A limit on how often something may be tried: `limit` times in `windowSeconds`, counted for `kind` and `key`. */
 export type Bucket = {
@@ -70,37 +72,37 @@ export const reserve = async (ctx: Context, buckets: readonly Bucket[]): Promise
   return here;
 };
 
+// `full_up` reads a snapshot and spares the writes when the case is clear; the condition of the upsert decides.
+const reserveAll = prepared<{ taken: Buffer[] | null; until: Date | null }>(
+  'attempts_reserve',
+  `WITH wanted AS (
+     SELECT * FROM unnest($1::bytea[], $2::integer[], $3::timestamptz[]) AS w (bucket, max_count, ends_at)
+   ), full_up AS (
+     SELECT a.window_ends_at FROM attempts a JOIN wanted w USING (bucket)
+     WHERE a.window_ends_at > $4 AND a.count >= w.max_count
+   ), taken AS (
+     INSERT INTO attempts AS a (bucket, count, window_ends_at)
+     SELECT bucket, 1, ends_at FROM wanted WHERE NOT EXISTS (SELECT FROM full_up)
+     ORDER BY bucket -- one order for all, so that parallel calls cannot deadlock
+     ON CONFLICT (bucket) DO UPDATE SET
+       count = CASE WHEN a.window_ends_at > $4 THEN a.count + 1 ELSE 1 END,
+       window_ends_at = CASE WHEN a.window_ends_at > $4 THEN a.window_ends_at ELSE excluded.window_ends_at END
+     WHERE a.window_ends_at <= $4 OR a.count < (SELECT w.max_count FROM wanted w WHERE w.bucket = a.bucket)
+     RETURNING a.bucket
+   )
+   SELECT (SELECT array_agg(bucket) FROM taken) AS taken, (SELECT max(window_ends_at) FROM full_up) AS until`,
+);
+
 const reserveHere = async (ctx: Context, buckets: readonly Bucket[]): Promise<Reservation> => {
   const now = ctx.now();
-  // `full` reads a snapshot and spares the writes when the case is clear; the condition of the upsert decides.
-  const { rows } = await ctx.db.raw(
-    `WITH wanted AS (
-       SELECT * FROM unnest(?::bytea[], ?::integer[], ?::timestamptz[]) AS w (bucket, max_count, ends_at)
-     ), full_up AS (
-       SELECT a.window_ends_at FROM attempts a JOIN wanted w USING (bucket)
-       WHERE a.window_ends_at > ? AND a.count >= w.max_count
-     ), taken AS (
-       INSERT INTO attempts AS a (bucket, count, window_ends_at)
-       SELECT bucket, 1, ends_at FROM wanted WHERE NOT EXISTS (SELECT FROM full_up)
-       ORDER BY bucket -- one order for all, so that parallel calls cannot deadlock
-       ON CONFLICT (bucket) DO UPDATE SET
-         count = CASE WHEN a.window_ends_at > ? THEN a.count + 1 ELSE 1 END,
-         window_ends_at = CASE WHEN a.window_ends_at > ? THEN a.window_ends_at ELSE excluded.window_ends_at END
-       WHERE a.window_ends_at <= ? OR a.count < (SELECT w.max_count FROM wanted w WHERE w.bucket = a.bucket)
-       RETURNING a.bucket
-     )
-     SELECT (SELECT array_agg(bucket) FROM taken) AS taken, (SELECT max(window_ends_at) FROM full_up) AS until`,
-    [
-      buckets.map((bucket) => handle(ctx, bucket)),
-      buckets.map(({ limit }) => limit),
-      buckets.map((bucket) => windowEnd(now, bucket)),
-      now,
-      now,
-      now,
-      now,
-    ],
+  const [found] = await reserveAll(
+    ctx,
+    buckets.map((bucket) => handle(ctx, bucket)),
+    buckets.map(({ limit }) => limit),
+    buckets.map((bucket) => windowEnd(now, bucket)),
+    now,
   );
-  const { taken, until } = rows[0] as { taken: Buffer[] | null; until: Date | null };
+  const { taken = null, until = null } = found ?? {};
   if (taken?.length === buckets.length) return { outcome: 'ok' };
   if (until !== null) return { outcome: 'wait', until };
 
@@ -122,13 +124,22 @@ export const release = async (ctx: Context, buckets: readonly Bucket[], reserved
   await releaseHere(ctx, done ? buckets.filter((bucket) => !isPassing(bucket)) : buckets, reservedAt);
 };
 
+/** Locks the buckets `handles` in the order in which they are reserved, so that neither waits for the other in a circle. */
+const heldSql = (handles: string): string =>
+  `held AS (SELECT bucket FROM attempts WHERE bucket = ANY (${handles}) ORDER BY bucket FOR UPDATE)`;
+/** Gives back one attempt in each of the buckets `handles`, whose windows end by `ends`; once they are held. */
+const releaseSql = (handles: string, ends: string): string => `
+  UPDATE attempts AS a SET count = a.count - 1
+  FROM unnest(${handles}::bytea[], ${ends}::timestamptz[]) AS r (bucket, ends_by)
+  WHERE (SELECT count(*) FROM held) > 0 AND a.bucket = r.bucket AND a.window_ends_at <= r.ends_by AND a.count > 0`;
+const releaseAll = prepared('attempts_release', `WITH ${heldSql('$1::bytea[]')} ${releaseSql('$1', '$2')}`);
+
 const releaseHere = async (ctx: Context, buckets: readonly Bucket[], reservedAt: Date): Promise<void> => {
   if (buckets.length === 0) return;
-  await ctx.db.raw(
-    `UPDATE attempts AS a SET count = a.count - 1
-     FROM unnest(?::bytea[], ?::timestamptz[]) AS r (bucket, ends_by)
-     WHERE a.bucket = r.bucket AND a.window_ends_at <= r.ends_by AND a.count > 0`,
-    [buckets.map((bucket) => handle(ctx, bucket)), buckets.map((bucket) => windowEnd(reservedAt, bucket))],
+  await releaseAll(
+    ctx,
+    buckets.map((bucket) => handle(ctx, bucket)),
+    buckets.map((bucket) => windowEnd(reservedAt, bucket)),
   );
 };
 
@@ -138,6 +149,38 @@ export const reset = async (ctx: Context, bucket: Bucket): Promise<void> => {
     .db('attempts')
     .where({ bucket: handle(ctx, bucket) })
     .delete();
+};
+
+const settleAll = prepared(
+  'attempts_settle',
+  `WITH ${heldSql('$1::bytea || $2::bytea[]')},
+     emptied AS (DELETE FROM attempts WHERE bucket = $1 AND (SELECT count(*) FROM held) > 0),
+     given_back AS (${releaseSql('$2', '$3')})
+   INSERT INTO activities (reference, sealed, expires_on) VALUES ($4, $5, $6)`,
+);
+
+/**
+ * After a sign-in that succeeded: empties the citizen's own bucket, gives back one attempt in each of the others and
+ * notes the sign-in, all or nothing.
+ */
+export const settle = async (
+  ctx: Context,
+  [own, ...shared]: readonly [Bucket, ...Bucket[]],
+  reservedAt: Date,
+  { reference, sealed, expiresOn }: Line,
+): Promise<void> => {
+  const passing = ctx.limits === undefined ? [] : shared.filter(isPassing);
+  const done = passing.length > 0 && (await ctx.limits?.release(counted(ctx, passing, reservedAt)));
+  const here = done ? shared.filter((bucket) => !isPassing(bucket)) : shared;
+  await settleAll(
+    ctx,
+    handle(ctx, own),
+    here.map((bucket) => handle(ctx, bucket)),
+    here.map((bucket) => windowEnd(reservedAt, bucket)),
+    reference,
+    sealed,
+    expiresOn,
+  );
 };
 
 /** IPv6 addresses of one household share a prefix of this length and can be changed at will behind it. */

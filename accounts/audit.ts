@@ -1,6 +1,7 @@
 import * as activities from './activities.ts';
 import { startOfDay } from './coarse-time.ts';
 import type { Context } from './context.ts';
+import type { AccountSeal } from './data-key.ts';
 import type { AccountId } from './ids.ts';
 import type { StaffAuditDetails } from './staff-audit.ts';
 
@@ -105,6 +106,17 @@ export const record = async <E extends AuditEvent>(
     account_id: about.account ?? null,
     detail: JSON.stringify(about.detail),
   });
+};
+
+/** The line of a citizen's record about a proven sign-in, for the statement that settles it. */
+export const signInLine = (
+  ctx: Context,
+  account: AccountId,
+  seal: AccountSeal,
+  detail: AuditDetails['sign-in-proven'],
+): activities.Line => {
+  ctx.count?.('sign-in-proven', detail);
+  return activities.line(ctx, account, seal, 'sign-in-proven', detail);
 };
 
 /** How long a citizen sees what happened to the account. */

@@ -3,6 +3,7 @@ import * as audit from './audit.ts';
 import { startOfDay } from './coarse-time.ts';
 import { type Context, inTransaction } from './context.ts';
 import type { AccountId } from './ids.ts';
+import { prepared } from './statement.ts';
 
 const DEVICE = /^[A-Za-z0-9_-]{43}$/;
 
@@ -17,8 +18,29 @@ const handle = (ctx: Context, account: AccountId, device: string): Buffer =>
   // With the account in it: rows of two citizens at one computer have nothing in common.
   ctx.keys.index('device', `${account} ${device}`);
 
-/** Whether the citizen has signed in with this browser before. The same query for an account that does not exist. */
-export const isKnown = async (ctx: Context, account: AccountId, device: string): Promise<boolean> => {
+/** Whether a browser is among those that were read along with an account. */
+export const isAmong = (ctx: Context, account: AccountId, device: string, known: readonly Buffer[]): boolean => {
+  const wanted = handle(ctx, account, device);
+  return known.some((one) => one.equals(wanted));
+};
+
+// Written once a day: what changes nothing costs the database no more than a look.
+const seeAgain = prepared<{ known: boolean }>(
+  'device_seen',
+  `WITH seen AS (
+     UPDATE known_devices SET seen_at = $3 WHERE account_id = $1 AND device = $2 AND seen_at < $3
+   )
+   SELECT EXISTS (SELECT FROM known_devices WHERE account_id = $1 AND device = $2) AS known`,
+);
+
+/** Notes once more a browser that the citizen has signed in with before; false if there is none to note. */
+export const meetAgain = async (ctx: Context, account: AccountId, device: string): Promise<boolean> => {
+  const [row] = await seeAgain(ctx, account, handle(ctx, account, device), startOfDay(ctx.now()));
+  return row?.known === true;
+};
+
+/** Whether the citizen has signed in with this browser before. */
+const isKnown = async (ctx: Context, account: AccountId, device: string): Promise<boolean> => {
   const [row] = await ctx
     .db('known_devices')
     .where({ account_id: account, device: handle(ctx, account, device) })

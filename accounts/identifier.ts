@@ -2,7 +2,7 @@ import type { Context } from './context.ts';
 import { emailIndex, parseEmail } from './email.ts';
 import * as kennung from './kennung.ts';
 
-type Column = { readonly column: 'email_index' | 'kennung_index'; readonly index: Buffer };
+export type Column = { readonly column: 'email_index' | 'kennung_index'; readonly index: Buffer };
 
 /** The blind index of an e-mail address or Kennung as a person types it; undefined if it is neither. */
 export const identifierIndex = (ctx: Context, identifier: string): Column | undefined => {

@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto';
 import * as attempts from './attempts.ts';
 import * as audit from './audit.ts';
 import { type Context, inTransaction } from './context.ts';
+import { accountSeal } from './data-key.ts';
 import * as devices from './devices.ts';
-import { accountIndex } from './identifier.ts';
+import { accountIndex, type Column } from './identifier.ts';
 import type { AccountId } from './ids.ts';
 import { Secret } from './secret.ts';
 import type { SignIn } from './sign-in.ts';
+import { prepared } from './statement.ts';
 
 /** Slow hashing (argon2id), done outside of the server's own process. Both reject with `HashingBusy` if too much waits. */
 export type PasswordHashing = {
@@ -36,12 +38,12 @@ export class HashingBusy extends Error {
 export type HashedPassword = { readonly hash: string; readonly pepperVersion: number };
 
 /** NIST SP 800-63B-4 §3.1.1.2: the same password however a keyboard composes it. */
-const prepared = (password: Secret): Secret => new Secret(password.reveal().normalize('NFKC'));
+const normalised = (password: Secret): Secret => new Secret(password.reveal().normalize('NFKC'));
 
 /** Hashes a new password with the current pepper. */
 export const hashNew = async (ctx: Context, hashing: PasswordHashing, password: Secret): Promise<HashedPassword> => {
   const { version, secret } = ctx.keys.pepper();
-  return { hash: await hashing.hash(prepared(password), secret), pepperVersion: version };
+  return { hash: await hashing.hash(normalised(password), secret), pepperVersion: version };
 };
 
 const WINDOW_SECONDS = 15 * 60;
@@ -79,24 +81,29 @@ type StoredPassword = {
   hash: string | null;
   pepper_version: number | null;
   weak: boolean | null;
+  data_key: Buffer | null;
+  data_key_version: number;
+  /** Those that the citizen has signed in with; empty unless they were asked for. */
+  devices: Buffer[];
 };
 
-/** Stands for a citizen who does not exist, so that the same queries are made for them. */
+/** Stands for a citizen who does not exist, so that the same is done for them. */
 const NOBODY = '00000000-0000-0000-0000-000000000000' as AccountId;
 
+const passwordBy = (column: Column['column']) =>
+  prepared<StoredPassword>(
+    `password_by_${column}`,
+    `SELECT a.id, a.status, a.data_key, a.data_key_version, p.hash, p.pepper_version,
+       (p.weak AND NOT coalesce(a.proofed_at >= p.changed_at, false)) AS weak,
+       CASE WHEN $2::boolean THEN ARRAY(SELECT d.device FROM known_devices d WHERE d.account_id = a.id)
+         ELSE '{}' END AS devices
+     FROM accounts a LEFT JOIN passwords p ON p.account_id = a.id WHERE a.${column} = $1`,
+  );
+const PASSWORD_BY = { email_index: passwordBy('email_index'), kennung_index: passwordBy('kennung_index') };
+
 /** One query of the same shape for known, unknown and malformed identifiers. */
-const findPassword = async (ctx: Context, identifier: string): Promise<StoredPassword | undefined> => {
-  const { column, index } = accountIndex(ctx, identifier);
-  const [row] = await ctx
-    .db('accounts')
-    .leftJoin('passwords', 'passwords.account_id', 'accounts.id')
-    .where(column, index)
-    .select('accounts.id', 'accounts.status', 'passwords.hash', 'passwords.pepper_version')
-    .select(
-      ctx.db.raw('(passwords.weak AND NOT coalesce(accounts.proofed_at >= passwords.changed_at, false)) AS weak'),
-    );
-  return row;
-};
+const findPassword = async (ctx: Context, { column, index }: Column, withDevices: boolean) =>
+  (await PASSWORD_BY[column](ctx, index, withDevices))[0];
 
 const decoys = new WeakMap<PasswordHashing, Promise<string>>();
 
@@ -148,14 +155,14 @@ export const verify = async (
   from: From,
 ): Promise<SignIn> => {
   const decoy = await decoyFor(ctx, hashing);
-  const stored = await findPassword(ctx, identifier);
-  const { index } = accountIndex(ctx, identifier);
+  const { device } = from;
+  const wanted = accountIndex(ctx, identifier);
+  const stored = await findPassword(ctx, wanted, device !== undefined);
   // By account where there is one: e-mail address and Kennung together must not give twice the guesses.
   let owner: Owner = stored
     ? { kind: 'account', key: stored.id }
-    : { kind: 'identifier', key: index.toString('base64url') };
-  const { device } = from;
-  if (device !== undefined && (await devices.isKnown(ctx, stored?.id ?? NOBODY, device))) {
+    : { kind: 'identifier', key: wanted.index.toString('base64url') };
+  if (device !== undefined && devices.isAmong(ctx, stored?.id ?? NOBODY, device, stored?.devices ?? [])) {
     owner = { kind: 'device', key: `${owner.key} ${device}` };
   }
   const reserved = buckets(owner, from);
@@ -167,7 +174,7 @@ export const verify = async (
   const pepper = ctx.keys.pepper(active?.pepper_version ?? undefined);
   let matches: boolean;
   try {
-    matches = await hashing.verify(active?.hash ?? decoy, prepared(password), pepper.secret);
+    matches = await hashing.verify(active?.hash ?? decoy, normalised(password), pepper.secret);
   } catch (error) {
     await attempts.release(ctx, reserved, reservedAt);
     throw error;
@@ -181,13 +188,11 @@ export const verify = async (
   }
   const outdated = costOf(active.hash ?? '') !== costOf(decoy) || active.pepper_version !== ctx.keys.pepper().version;
   if (outdated) await renew(ctx, hashing, active, password);
-  return inTransaction(ctx, async (tx): Promise<SignIn> => {
-    const [own, ...shared] = reserved;
-    await attempts.reset(tx, own);
-    await attempts.release(tx, shared, reservedAt);
-    await audit.record(tx, 'sign-in-proven', { account: active.id, detail: { method: 'password' } });
-    return { outcome: 'proven', account: active.id, ...(active.weak === true && { weak: true }) };
-  });
+  const { id, data_key: wrapped } = active;
+  if (wrapped === null) throw new Error('an active account without a data key');
+  const seal = accountSeal(ctx.keys, id, ctx.keys.openDataKey(id, wrapped, active.data_key_version));
+  await attempts.settle(ctx, reserved, reservedAt, audit.signInLine(ctx, id, seal, { method: 'password' }));
+  return { outcome: 'proven', account: id, ...(active.weak === true && { weak: true }) };
 };
 
 /**

@@ -1,6 +1,7 @@
 import { startOfDay } from './coarse-time.ts';
 import type { Context } from './context.ts';
 import type { AccountId } from './ids.ts';
+import { prepared } from './statement.ts';
 
 /** A session as its citizen sees it. */
 export type SessionNote = {
@@ -58,6 +59,12 @@ const rowOf = async (ctx: Context, uid: Buffer): Promise<{ uid: Buffer; device_s
   return row;
 };
 
+const beginNew = prepared<{ uid: Buffer }>(
+  'session_begin',
+  `INSERT INTO sessions (uid, account_id, device_sealed, started_at, used_at) VALUES ($1, $2, $3, $4, $5)
+   ON CONFLICT (uid) DO NOTHING RETURNING uid`,
+);
+
 /** Notes a session that was signed in to. Once more for the same session only renews the last use. */
 export const begin = async (
   ctx: Context,
@@ -65,9 +72,12 @@ export const begin = async (
 ): Promise<void> => {
   const now = ctx.now();
   const uid = handle(ctx, session.uid);
+  const { account, device } = session;
+  const fresh = sealed(ctx, uid, { device, startedAt: now.getTime(), usedAt: now.getTime() });
+  if ((await beginNew(ctx, uid, account, fresh, startOfDay(now), dayAfter(now))).length > 0) return;
   const before = await rowOf(ctx, uid);
   const noted = {
-    device: session.device,
+    device,
     startedAt: before === undefined ? now.getTime() : opened(ctx, before).startedAt,
     usedAt: now.getTime(),
   };
@@ -75,7 +85,7 @@ export const begin = async (
     .db('sessions')
     .insert({
       uid,
-      account_id: session.account,
+      account_id: account,
       device_sealed: sealed(ctx, uid, noted),
       started_at: startOfDay(now),
       used_at: dayAfter(now),

@@ -1,4 +1,4 @@
-/** One hashing process: takes one job at a time over the IPC channel and answers it. Knows no configuration, no keys. */
+/** One hashing process: does the jobs of the IPC channel one after another, in their order. Knows no configuration, no keys. */
 import argon2 from 'argon2';
 import type { HashingAnswer, HashingJob } from './hashing.ts';
 
@@ -20,8 +20,11 @@ const run = async (job: HashingJob): Promise<HashingAnswer> => {
   }
 };
 
+let last = Promise.resolve();
 process.on('message', (job: HashingJob) => {
-  void run(job).then((answer) => process.send?.(answer));
+  const answered = run(job);
+  // Started at once, so that the thread goes on without a pause; answered in their order, whatever fails early.
+  last = last.then(async () => void process.send?.(await answered));
 });
 // Ctrl-C and the service manager reach the whole process group: the parent decides when its last job is done.
 process.on('SIGINT', () => {});

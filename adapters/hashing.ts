@@ -48,11 +48,14 @@ type Waiting = {
   deaths: number;
 };
 
-type Slot = { child: ChildProcess; job: Waiting | undefined; deadline: NodeJS.Timeout | undefined };
+/** `jobs`: the one that is being worked on, and the one that is next. The process does them in this order. */
+type Slot = { readonly child: ChildProcess; readonly jobs: Waiting[]; deadline: NodeJS.Timeout | undefined };
 
 const WORKER = new URL('./hashing-worker.ts', import.meta.url);
 const NICENESS = 10;
 const JOB_DEADLINE_MS = 10_000;
+/** A process that has its next job at hand need not wait, at low priority, until a busy server hands it over. */
+const JOBS_AT_HAND = 2;
 const RESTART_DELAY_MS = 250;
 
 const busy = (): Error =>
@@ -81,11 +84,12 @@ class HashingProcesses {
   }
 
   stats(): HashingStats {
-    const running = [...this.#slots].filter(({ job }) => job !== undefined).length;
+    const slots = [...this.#slots];
+    const running = slots.filter(({ jobs }) => jobs.length > 0).length;
     return {
-      processes: [...this.#slots].flatMap(({ child }) => child.pid ?? []),
+      processes: slots.flatMap(({ child }) => child.pid ?? []),
       running,
-      waiting: this.#waiting.length,
+      waiting: this.#waiting.length + slots.reduce((sum, { jobs }) => sum + Math.max(0, jobs.length - 1), 0),
       done: this.#done,
       refused: this.#refused,
     };
@@ -124,7 +128,7 @@ class HashingProcesses {
   #start(): void {
     // No inherited environment or flags: the process needs none, and the environment may hold secrets.
     const child = fork(WORKER, { execArgv: [], env: { UV_THREADPOOL_SIZE: '1' }, serialization: 'advanced' });
-    const slot: Slot = { child, job: undefined, deadline: undefined };
+    const slot: Slot = { child, jobs: [], deadline: undefined };
     this.#slots.add(slot);
     // Idle processes keep nobody alive; `#dispatch` holds on to the channel while a job is under way.
     child.unref();
@@ -141,29 +145,40 @@ class HashingProcesses {
   }
 
   #dispatch(): void {
-    for (const slot of this.#slots) {
-      if (slot.job !== undefined || !slot.child.connected) continue;
-      const job = this.#waiting.shift();
-      if (job === undefined) return;
-      slot.job = job;
-      slot.child.channel?.ref();
-      slot.deadline = setTimeout(() => slot.child.kill('SIGKILL'), JOB_DEADLINE_MS);
-      // A failed sending means that the process is gone; its `exit` puts the job back.
-      slot.child.send({ ...job.work, id: this.#nextId } satisfies HashingJob, () => {});
-      this.#nextId += 1;
-    }
+    for (const slot of this.#slots) if (slot.jobs.length === 0) this.#hand(slot);
+    // Only when there is one for each: a job must not wait behind another while a process has nothing to do.
+    if (this.#waiting.length < this.#slots.size) return;
+    for (const slot of this.#slots) if (slot.jobs.length < JOBS_AT_HAND) this.#hand(slot);
   }
 
-  #release(slot: Slot): Waiting | undefined {
-    const { job } = slot;
+  #hand(slot: Slot): void {
+    if (!slot.child.connected) return;
+    const job = this.#waiting.shift();
+    if (job === undefined) return;
+    slot.jobs.push(job);
+    if (slot.jobs.length === 1) {
+      slot.child.channel?.ref();
+      this.#setDeadline(slot);
+    }
+    // A failed sending means that the process is gone; its `exit` puts the job back.
+    slot.child.send({ ...job.work, id: this.#nextId } satisfies HashingJob, () => {});
+    this.#nextId += 1;
+  }
+
+  #setDeadline(slot: Slot): void {
     clearTimeout(slot.deadline);
-    slot.job = undefined;
+    slot.deadline = setTimeout(() => slot.child.kill('SIGKILL'), JOB_DEADLINE_MS);
+  }
+
+  #release(slot: Slot): void {
+    clearTimeout(slot.deadline);
     slot.child.channel?.unref();
-    return job;
   }
 
   #answered(slot: Slot, answer: HashingAnswer): void {
-    const job = this.#release(slot);
+    const job = slot.jobs.shift();
+    if (slot.jobs.length === 0) this.#release(slot);
+    else this.#setDeadline(slot);
     this.#done += 1;
     if ('error' in answer) job?.reject(new Error(`hashing failed: ${answer.error}`));
     else job?.resolve(answer);
@@ -172,11 +187,17 @@ class HashingProcesses {
 
   #lost(slot: Slot): void {
     if (!this.#slots.delete(slot)) return;
-    const job = this.#release(slot);
-    if (job !== undefined) {
-      job.deaths += 1;
-      if (this.#closed || job.deaths > 1) job.reject(new Error('the hashing process ended'));
-      else this.#waiting.unshift(job);
+    this.#release(slot);
+    const [running, next] = slot.jobs.splice(0);
+    const ended = (): Error => new Error('the hashing process ended');
+    if (next !== undefined) {
+      if (this.#closed) next.reject(ended());
+      else this.#waiting.unshift(next);
+    }
+    if (running !== undefined) {
+      running.deaths += 1;
+      if (this.#closed || running.deaths > 1) running.reject(ended());
+      else this.#waiting.unshift(running);
     }
     if (this.#closed) return;
     // The delay keeps a process that cannot even start from being started a thousand times a second.

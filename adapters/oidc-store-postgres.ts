@@ -275,6 +275,7 @@ export const createPostgresStore = (
       const scope = requestScope.getStore();
       return scope?.part === part || scope?.part === 'whole' ? scope.accounts.get(id) : undefined;
     },
+    noteAccountRow: (id, row) => void requestScope.getStore()?.accounts.set(id, row),
     sessionsOf: (id) => revocations.sessionsOf(id),
     endSessions: (id, except) => revocations.endSessions(id, except),
     revokeService: (id, clientId) => revocations.revokeService(id, clientId),

@@ -115,6 +115,8 @@ export type OidcStore = {
    * undefined if it was not read.
    */
   accountRow(account: string, part: AccountPart): unknown;
+  /** Remembers the whole row of an account, read by a statement of its own, for the rest of this request. */
+  noteAccountRow(account: string, row: unknown): void;
   /**
    * Says when a proof in this request (DPoP, client assertion) was issued, in seconds; undefined where it does not say.
    * A store that has lost its replay marks refuses proofs from before the loss.

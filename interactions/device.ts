@@ -50,19 +50,23 @@ const newDeviceMessage = (visit: Visit, account: Account, name: string): corresp
   };
 };
 
+const introduce = (visit: Visit, account: Account, browser: devices.Browser): Promise<void> =>
+  inTransaction(visit.domain, async (tx) => {
+    const met = await devices.remember(tx, account.id, browser);
+    if (met !== 'new') return;
+    await correspondence.tell(tx, account, newDeviceMessage(visit, account, browser.name), {
+      letterEveryDays: LETTER_EVERY_DAYS,
+    });
+  });
+
 /** Notes the browser after a sign-in, and tells the citizen of one that was never used before. */
 export const meetDevice = async (visit: Visit, account: Account, keep: boolean): Promise<void> => {
   const { ctx, deps, domain } = visit;
   const device = deviceOf(ctx, deps) ?? devices.newDevice();
   const name = coarseDevice(ctx.get('user-agent'));
   const signedIn = visit.interaction.session?.accountId === account.id;
-  await inTransaction(domain, async (tx) => {
-    const met = await devices.remember(tx, account.id, { id: device, name, keep, signedIn });
-    if (met !== 'new') return;
-    await correspondence.tell(tx, account, newDeviceMessage(visit, account, name), {
-      letterEveryDays: LETTER_EVERY_DAYS,
-    });
-  });
+  const again = keep && (await devices.meetAgain(domain, account.id, device));
+  if (!again) await introduce(visit, account, { id: device, name, keep, signedIn });
   if (!keep) return;
   const secure = deps.issuer.protocol === 'https:';
   const parts = [`${cookieName(deps.issuer)}=${device}`, 'Path=/', 'HttpOnly', 'SameSite=Lax'];

@@ -24,7 +24,7 @@ const finish = async (visit: Visit, result: InteractionResults): Promise<void> =
   const { ctx, deps, uid } = visit;
   // Merged with what an earlier interaction of the same request brought, or `prompt=login` would ask for ever.
   const url = await deps.provider().interactionResult(ctx.req, ctx.res, result, { mergeWithLastSubmission: true });
-  await progresses.end(deps.fleeting, uid);
+  if (visit.read.version !== undefined) await progresses.end(deps.fleeting, uid);
   leave(visit, url);
 };
 

@@ -168,7 +168,7 @@ export const change = async (
   known?: ReadProgress,
 ): Promise<boolean> => {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    const found = tries === 0 && known?.version !== undefined ? known : await read(store, uid);
+    const found = tries === 0 && known !== undefined ? known : await read(store, uid);
     if (found.version === undefined) {
       await store.put(KIND, uid, atStart, ttlSeconds);
       continue;

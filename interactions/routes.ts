@@ -65,15 +65,13 @@ const toPage = (ctx: Koa.Context, uid: string): void => {
   ctx.redirect(`/interaction/${uid}`);
 };
 
-/** Keeps what a form changed. What it left for the next page replaces what the form before it left. */
-const keep = async (visit: Visit, outcome: Extract<Outcome, { go: 'on' }>): Promise<void> => {
-  const { apply = (progress) => progress, flash } = outcome;
-  const renewed = (progress: progresses.Progress): progresses.Progress => {
+/** What a form makes of a progress. What it left for the next page replaces what the form before it left. */
+const renewal =
+  ({ step }: Visit, { apply = (progress) => progress, flash }: Extract<Outcome, { go: 'on' }>) =>
+  (progress: progresses.Progress): progresses.Progress => {
     const { flash: _, ...next } = apply(progress) ?? progress;
-    return flash === undefined ? next : { ...next, flash: { step: visit.step, ...flash } };
+    return flash === undefined ? next : { ...next, flash: { step, ...flash } };
   };
-  await progresses.change(visit.deps.fleeting, visit.uid, secondsLeft(visit), renewed, visit.read);
-};
 
 const follow = async (visit: Visit, outcome: Outcome): Promise<void> => {
   const { ctx, deps, uid } = visit;
@@ -89,10 +87,11 @@ const follow = async (visit: Visit, outcome: Outcome): Promise<void> => {
     case 'unmet':
       return finishUnmet(visit);
     case 'on': {
-      await keep(visit, outcome);
-      // Looked up anew: the change, another tab or an administrator may have made something due.
-      const next = await open(deps, ctx, uid);
+      const renewed = renewal(visit, outcome);
+      // Where nothing is left to do, nothing need be kept for another page.
+      const next = await open(deps, ctx, uid, { visit, progress: renewed(visit.progress) });
       if (next.outcome === 'open' && next.visit.step === 'done') return finishSignIn(next.visit);
+      await progresses.change(deps.fleeting, uid, secondsLeft(visit), renewed, visit.read);
       return toPage(ctx, uid);
     }
   }

@@ -1,11 +1,12 @@
 import type Koa from 'koa';
 import { errors } from 'oidc-provider';
-import { readAccountRow } from '../accounts/account-row.ts';
-import * as accounts from '../accounts/accounts.ts';
+import type { AccountRow } from '../accounts/account-row.ts';
+import type * as accounts from '../accounts/accounts.ts';
 import * as assurance from '../accounts/assurance.ts';
 import * as claims from '../accounts/claims.ts';
 import * as consents from '../accounts/consents.ts';
 import type { Context } from '../accounts/context.ts';
+import * as dossiers from '../accounts/dossier.ts';
 import { enrolled } from '../accounts/factors.ts';
 import { type AccountId, type ClientId, parseAccountId, parseClientId } from '../accounts/ids.ts';
 import * as passkeys from '../accounts/passkeys.ts';
@@ -136,11 +137,12 @@ type Standing = Pick<Visit, 'proofs' | 'has' | 'steppingUp' | 'optional' | 'leve
 /** What was shown, what the account has, and what is missing for what the service asks. */
 const standingOf = async (
   domain: Context,
-  account: accounts.Account | undefined,
+  dossier: dossiers.Dossier | undefined,
   registration: Registration,
   interaction: Interaction,
   progress: Progress,
 ): Promise<Standing> => {
+  const account = dossier?.account;
   const steppingUp = account !== undefined && stepsUp(interaction, progress);
   const shown = progress.evidence?.account === account?.id ? (progress.evidence?.proofs ?? []) : [];
   const before = steppingUp ? assurance.decodeProofs(interaction.session?.acr) : [];
@@ -156,12 +158,12 @@ const standingOf = async (
     offerPasskey: false,
     recoveryTotp: false,
   };
-  if (account === undefined) {
+  if (dossier === undefined || account === undefined) {
     const recovering = progress.path === 'forgotten' ? progress.recovery : undefined;
     const recoveryTotp = recovering !== undefined && (await enrolled(domain, recovering.account)).totp;
     return { ...nothing, has: undefined, proof: 'primary', recoveryTotp };
   }
-  const has = await enrolled(domain, account.id);
+  const { has } = dossier;
   if (interaction.prompt.name !== 'login') return { ...nothing, has, proof: 'nothing' };
 
   const kinds = new Set(proofs.map(({ kind }) => kind));
@@ -201,22 +203,25 @@ const param = (interaction: Interaction, name: string): string | undefined => {
   return typeof value === 'string' ? value : undefined;
 };
 
-const loadNeeds = async (
+/** What the service asks for in this request and may get: claims, and APIs of other organisations. */
+type Asked = Pick<Visit, 'requested' | 'apis'>;
+
+const askedFor = (registration: Registration, interaction: Interaction): Asked => ({
+  requested: claims.requestedClaims(registration, param(interaction, 'scope') ?? '', param(interaction, 'claims')),
+  apis: claims.requestedApis(registration, interaction.params['resource']),
+});
+
+const needsOf = (
   deps: PageDeps,
   domain: Context,
-  account: accounts.Account | undefined,
+  dossier: dossiers.Dossier | undefined,
   service: { registration: Registration; clientId: ClientId },
   interaction: Interaction,
+  { requested, apis }: Asked,
   standing: Standing,
-): Promise<Pick<Visit, 'needs' | 'requested' | 'apis' | 'values'>> => {
+): Pick<Visit, 'needs' | 'values'> => {
   const { proof, recoveryTotp, offerPasskey } = standing;
   const { registration, clientId } = service;
-  const requested = claims.requestedClaims(
-    registration,
-    param(interaction, 'scope') ?? '',
-    param(interaction, 'claims'),
-  );
-  const apis = claims.requestedApis(registration, interaction.params['resource']);
   const asked = [...requested, ...apis];
   // A trial gets what there is: a test suite cannot be asked for a date of birth.
   const mandatory = registration.trial === true ? [] : registration.claims.filter((use) => use.required);
@@ -224,14 +229,13 @@ const loadNeeds = async (
   // A required address can only be given by proving it, not typed in like a name.
   const needsEmail =
     registration.needsEmail || requested.some((claim) => claim === 'email' && required.includes(claim));
-  if (account === undefined)
+  if (dossier === undefined)
     return {
-      requested,
-      apis,
       values: {},
       needs: { account: undefined, proof, recoveryTotp, offerPasskey, needsEmail, missing: [], consentDue: false },
     };
-  const row = asked.length === 0 ? null : await readAccountRow(domain, account.id);
+  const { account } = dossier;
+  const row: AccountRow | null = asked.length === 0 ? null : dossier.row;
   const values =
     row === null || requested.length === 0
       ? {}
@@ -243,8 +247,6 @@ const loadNeeds = async (
   const again = param(interaction, 'prompt')?.split(' ').includes('consent') === true;
   const consent = row === null ? undefined : consents.findIn(domain, account.id, clientId, row);
   return {
-    requested,
-    apis,
     values,
     needs: {
       account: { hasEmail: account.email !== undefined },
@@ -258,13 +260,18 @@ const loadNeeds = async (
   };
 };
 
-/** Opens a request to an interaction, or says why it cannot go on. */
+/**
+ * Opens a request to an interaction, or says why it cannot go on.
+ * @param after the visit that this request has opened before, and what its form has made of the progress: the account is
+ *   looked up anew, as the change, another tab or an administrator may have made something due
+ */
 export const open = async (
   deps: PageDeps,
   ctx: Koa.Context,
   uid: string,
+  after?: { visit: Visit; progress: Progress },
 ): Promise<{ outcome: 'open'; visit: Visit } | { outcome: 'refused'; error: PageError; shell: Shell }> => {
-  const interaction = await findInteraction(deps, ctx, uid);
+  const interaction = after?.visit.interaction ?? (await findInteraction(deps, ctx, uid));
   const shell = shellOf(ctx, deps, interaction?.params['ui_locales']);
   if (interaction === undefined)
     return { outcome: 'refused', shell, error: expired('no interaction with this id belongs to this browser') };
@@ -277,22 +284,25 @@ export const open = async (
       error: { kind: 'client', status: 400, code: 'invalid_client', detail: 'the service is not registered any more' },
     };
 
-  const read = await progresses.read(deps.fleeting, uid);
-  const progress = read.value;
+  const read = after?.visit.read ?? (await progresses.read(deps.fleeting, uid));
+  const progress = after?.progress ?? read.value;
   const system = deps.context();
   const id = accountOf(interaction, progress);
   const domain: Context = { ...system, actor: { kind: 'citizen', ...(id !== undefined && { account: id }) } };
-  const found = id && (await accounts.load(domain, id));
+  const asked = askedFor(registration, interaction);
+  const found = id && (await dossiers.open(domain, id, asked.requested.length + asked.apis.length > 0));
   // Staff and citizens never mix: to the one's client the other's account does not exist.
   const kind = registration.staff === true ? 'staff' : 'citizen';
-  const account = found?.status === 'active' && found.kind === kind ? found : undefined;
+  const dossier = found?.account.status === 'active' && found.account.kind === kind ? found : undefined;
+  const account = dossier?.account;
   // Locked or closed meanwhile: what was proven counts no longer. A session's own interaction cannot go on without it.
   if (id !== undefined && account === undefined && interaction.prompt.name !== 'login')
     return { outcome: 'refused', shell, error: expired('the account of this session is not active') };
 
-  const standing = await standingOf(domain, account, registration, interaction, progress);
-  const loaded = await loadNeeds(deps, domain, account, { registration, clientId }, interaction, standing);
-  const step = nextStep(progress, loaded.needs);
+  const standing = await standingOf(domain, dossier, registration, interaction, progress);
+  const service = { registration, clientId };
+  const { needs, values } = needsOf(deps, domain, dossier, service, interaction, asked, standing);
+  const step = nextStep(progress, needs);
   const organisation = deps.town.organisations.find((one) => one.id === registration.organisation);
   return {
     outcome: 'open',
@@ -318,7 +328,9 @@ export const open = async (
       optional: standing.optional,
       appHelps: standing.appHelps,
       levelNeeded: standing.levelNeeded,
-      ...loaded,
+      ...asked,
+      values,
+      needs,
       step,
       flash: progress.flash?.step === step ? progress.flash : undefined,
     },

@@ -185,7 +185,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
         context,
         registrations,
         adapter,
-        readAccount: accountReader(context, store.accountRow),
+        readAccount: accountReader(context, store.accountRow, store.noteAccountRow),
         flush: () => available(store.flush),
         noteProof: store.noteProof,
         jwks,

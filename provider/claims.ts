@@ -14,16 +14,20 @@ export type ReadAccount = {
   status(id: AccountId): Promise<AccountStatus | null>;
 };
 
-/** `readAlong` is the store's `accountRow`. */
+/** `readAlong` is the store's `accountRow`, `note` its `noteAccountRow`. */
 export const accountReader = (
   context: () => Context,
   readAlong: (id: string, part: 'whole' | 'status') => unknown,
+  note: (id: string, row: AccountRow | null) => void,
 ): ReadAccount => {
   const read =
     (part: 'whole' | 'status') =>
     async (id: AccountId): Promise<AccountRow | null> => {
       const row = readAlong(id, part) as AccountRow | null | undefined;
-      return row === undefined ? available(() => readAccountRow(context(), id)) : row;
+      if (row !== undefined) return row;
+      const found = await available(() => readAccountRow(context(), id));
+      note(id, found);
+      return found;
     };
   return { whole: read('whole'), status: read('status') };
 };

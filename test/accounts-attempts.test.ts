@@ -39,6 +39,28 @@ test('buckets given in any order do not deadlock', async (t) => {
   await domain.database.drop();
 });
 
+test('neither do those who give back, and those who have signed in', async (t) => {
+  const domain = await openDomain({ max: 20 });
+  const { ctx } = domain;
+  const own = account('a', 1000);
+  const shared = [address('b', 1000), account('c', 1000)];
+  const line = { reference: Buffer.alloc(32), sealed: Buffer.alloc(32), expiresOn: '2030-01-01' };
+  const at = ctx.now();
+  await attempts.reserve(ctx, [own, ...shared]);
+  await t.notThrowsAsync(
+    Promise.all(
+      Array.from({ length: 40 }, async (_, n) => {
+        const others = n % 2 === 0 ? shared : shared.toReversed();
+        await attempts.reserve(ctx, [own, ...others]);
+        await (n % 3 === 0 ? attempts.release(ctx, others, at) : attempts.settle(ctx, [own, ...others], at, line));
+      }),
+    ),
+  );
+  await attempts.reset(ctx, own);
+  t.deepEqual(await ctx.db('attempts').select('count'), [{ count: 1 }, { count: 1 }]);
+  await domain.database.drop();
+});
+
 test('a full bucket opens again when its window is over, and not before', async (t) => {
   const domain = await openDomain();
   const { ctx } = domain;

@@ -55,15 +55,16 @@ test.serial('what does not fit into the queue is refused at once', async (t) => 
   await hashing.close();
 });
 
-test.serial('a process that dies is replaced, and its job done by the next one', async (t) => {
+test.serial('a process that dies is replaced, and its jobs are done by the next one', async (t) => {
   const hashing = createHashing({ processes: 1, memoryKiB: 64 * 1024, passes: 4 });
   await hashing.hash(PASSWORD, PEPPER);
   const [pid] = hashing.stats().processes;
   if (pid === undefined) return t.fail();
-  const job = hashing.hash(PASSWORD, PEPPER);
+  // One under way, one at hand, one waiting.
+  const jobs = Promise.all(Array.from({ length: 3 }, () => hashing.hash(PASSWORD, PEPPER)));
   await sleep(5);
   process.kill(pid, 'SIGKILL');
-  t.regex(await job, /^\$argon2id/);
+  t.is(new Set(await jobs).size, 3);
   t.is(hashing.stats().processes.length, 1);
   t.false(hashing.stats().processes.includes(pid));
   await hashing.close();

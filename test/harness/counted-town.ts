@@ -10,7 +10,7 @@ import { addCitizen, obtainCode, pkce } from './relying-party.ts';
 import { type RunningTown, startTown } from './town.ts';
 import { Visitor } from './visitor.ts';
 
-const CREDENTIALS = { email: 'zaehlen@buerger.example', password: 'vier grüne Äpfel im Korb' };
+export const CREDENTIALS = { email: 'zaehlen@buerger.example', password: 'vier grüne Äpfel im Korb' };
 const API: Registration = {
   ...MACHINE,
   clientId: 'schnittstelle',
