@@ -38,6 +38,12 @@ export type RealClients = {
   example(id: string): Promise<string>;
   /** What its program reads from the environment. */
   environment(clientId: string): Record<string, string>;
+  /** A browser of its own, so to say: nobody is signed in there. */
+  newPage(): Promise<Page>;
+  /** Goes to an address, answers whatever the provider asks on the way, and reads the JSON of the page it leads to. */
+  visit(page: Page, url: string): Promise<Record<string, unknown>>;
+  /** Goes to an address; whether the provider asks who is there. */
+  isAsked(page: Page, url: string): Promise<boolean>;
   /** Runs a program until the end of the tests; settles when it listens. */
   run(command: string, args: readonly string[], clientId: string, env?: Record<string, string>): Promise<ChildProcess>;
   close(): Promise<void>;
@@ -103,6 +109,18 @@ export const startRealClients = async (wanted: readonly Wanted[]): Promise<RealC
     async example(id) {
       const page = await fetch(`${town.issuer}/entwickler/beispiele`, { headers: { accept: 'text/html' } });
       return exampleOn(await page.text(), id);
+    },
+    async newPage() {
+      return (await browser.newContext({ locale: 'de-DE' })).newPage();
+    },
+    async visit(page, url) {
+      await page.goto(url);
+      await answerPages(page, town);
+      return shown(page);
+    },
+    async isAsked(page, url) {
+      await page.goto(url);
+      return page.url().startsWith(`${town.issuer}/interaction/`);
     },
     async run(command, args, clientId, env = {}) {
       let output = '';

@@ -5,8 +5,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import test, { type ExecutionContext } from 'ava';
-import type { Page } from '../harness/browser.ts';
+import test from 'ava';
 import {
   answerPages,
   CITIZEN,
@@ -60,19 +59,6 @@ test.before(async (t) => {
 
 test.after.always(() => place?.close());
 
-const newPage = async (): Promise<Page> => (await place.browser.newContext({ locale: 'de-DE' })).newPage();
-
-const visit = async (page: Page, url: string): Promise<Record<string, unknown>> => {
-  await page.goto(url);
-  await answerPages(page, place.town);
-  return shown(page);
-};
-
-const isAsked = async (t: ExecutionContext, page: Page, url: string): Promise<void> => {
-  await page.goto(url);
-  t.true(page.url().startsWith(`${place.town.issuer}/interaction/`), page.url());
-};
-
 /** A site that Apache protects, in a folder of its own. */
 const site = (): string => {
   const { folder, authority, town } = place;
@@ -123,21 +109,21 @@ test.serial(
   async (t) => {
     await place.run('apache2', ['-X', '-f', site()], 'apache');
     const base = place.base('apache');
-    const page = await newPage();
-    t.deepEqual(await visit(page, `${base}/`), { inside: true });
-    const info = (await visit(page, `${base}/callback?info=json`)) as Info;
+    const page = await place.newPage();
+    t.deepEqual(await place.visit(page, `${base}/`), { inside: true });
+    const info = (await place.visit(page, `${base}/callback?info=json`)) as Info;
     t.is(info.userinfo.email, CITIZEN.email);
 
     const back = encodeURIComponent(`${base}/`);
-    await visit(page, `${base}/callback?refresh=${back}&access_token=${info.access_token}`);
-    const next = (await visit(page, `${base}/callback?info=json`)) as Info;
+    await place.visit(page, `${base}/callback?refresh=${back}&access_token=${info.access_token}`);
+    const next = (await place.visit(page, `${base}/callback?info=json`)) as Info;
     t.not(next.access_token, info.access_token);
     t.is(next.userinfo.sub, info.userinfo.sub);
 
-    t.deepEqual(await visit(page, `${base}/callback?logout=${encodeURIComponent(`${base}/bye`)}`), { bye: true });
-    await isAsked(t, page, `${base}/`);
+    t.deepEqual(await place.visit(page, `${base}/callback?logout=${encodeURIComponent(`${base}/bye`)}`), { bye: true });
+    t.true(await place.isAsked(page, `${base}/`));
 
-    await visit(page, `${base}/`);
+    await place.visit(page, `${base}/`);
     await page.goto(`${place.town.issuer}/session/end`);
     await page.locator('main button').first().click();
     await page.waitForURL('**/session/end/success*');
@@ -146,7 +132,7 @@ test.serial(
       if (page.url().startsWith(place.town.issuer)) break;
       await page.waitForTimeout(100);
     }
-    await isAsked(t, page, `${base}/`);
+    t.true(await place.isAsked(page, `${base}/`));
     await page.context().close();
   },
 );
@@ -158,12 +144,12 @@ test.serial('Authlib: the example of the portal signs in, reads claims, refreshe
   const base = place.base('python');
   const { port } = new URL(base);
   await place.run('/usr/bin/python3', ['-m', 'flask', '--app', 'authlib_refresh', 'run', '-p', port], 'python');
-  const page = await newPage();
-  const citizen = await visit(page, `${base}/`);
+  const page = await place.newPage();
+  const citizen = await place.visit(page, `${base}/`);
   t.is(citizen['email'], CITIZEN.email);
-  t.like(await visit(page, `${base}/refresh`), { refreshed: true, sub: citizen['sub'], email: CITIZEN.email });
-  t.deepEqual(await visit(page, `${base}/logout`), { bye: true });
-  await isAsked(t, page, `${base}/`);
+  t.like(await place.visit(page, `${base}/refresh`), { refreshed: true, sub: citizen['sub'], email: CITIZEN.email });
+  t.deepEqual(await place.visit(page, `${base}/logout`), { bye: true });
+  t.true(await place.isAsked(page, `${base}/`));
   await page.context().close();
 });
 
@@ -171,14 +157,14 @@ test.serial('OmniAuth: the example of the portal signs in, reads claims, signs o
   writeFileSync(join(place.folder, 'ruby.rb'), await place.example('ruby'));
   const base = place.base('ruby');
   await place.run('/usr/bin/ruby', ['ruby.rb', '-p', new URL(base).port], 'ruby', { RACK_ENV: 'production' });
-  const page = await newPage();
+  const page = await place.newPage();
   await page.goto(`${base}/`);
   await page.getByRole('button').click();
   await page.waitForLoadState();
   t.true(page.url().startsWith(place.town.issuer), `${page.url()} ${await page.locator('body').textContent()}`);
   await answerPages(page, place.town);
   t.is((await shown(page))['email'], CITIZEN.email);
-  t.deepEqual(await visit(page, `${base}/logout`), { bye: true });
+  t.deepEqual(await place.visit(page, `${base}/logout`), { bye: true });
   await page.context().close();
 });
 
@@ -190,9 +176,9 @@ test.serial('go-oidc: the example of the portal signs in, reads claims, signs ou
   await run('/usr/bin/go', ['build', '-o', built, 'go.go'], { cwd: place.folder, env });
   const base = place.base('go');
   await place.run(built, [], 'go');
-  const page = await newPage();
-  t.is((await visit(page, `${base}/`))['email'], CITIZEN.email);
-  t.deepEqual(await visit(page, `${base}/logout`), { bye: true });
+  const page = await place.newPage();
+  t.is((await place.visit(page, `${base}/`))['email'], CITIZEN.email);
+  t.deepEqual(await place.visit(page, `${base}/logout`), { bye: true });
   await page.context().close();
 });
 
@@ -210,7 +196,7 @@ test.serial('oidc-agent: signs in once, hands out tokens that it refreshes, and 
   };
   t.teardown(() => run('/usr/bin/oidc-agent', ['-k'], { env }));
   const client = ['--client-id=agent', `--client-secret=${town.secretOf('agent')}`];
-  const page = await newPage();
+  const page = await place.newPage();
   const generating: ChildProcess = spawn(
     '/usr/bin/oidc-gen',
     [

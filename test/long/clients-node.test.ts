@@ -8,14 +8,7 @@ import test, { type ExecutionContext } from 'ava';
 import * as oauth from 'oauth4webapi';
 import * as oidc from 'openid-client';
 import type { Page } from '../harness/browser.ts';
-import {
-  answerPages,
-  CITIZEN,
-  type RealClients,
-  shown,
-  startRealClients,
-  type Wanted,
-} from '../harness/real-clients.ts';
+import { answerPages, CITIZEN, type RealClients, startRealClients, type Wanted } from '../harness/real-clients.ts';
 
 const EXEMPTION = { reason: 'passport-openidconnect has no PKCE', until: '2099-12-31' };
 
@@ -35,20 +28,6 @@ test.before(async () => {
 
 test.after.always(() => place?.close());
 
-const newPage = async (): Promise<Page> => (await place.browser.newContext({ locale: 'de-DE' })).newPage();
-
-/** Goes to an address; whatever the provider asks on the way is answered. */
-const visit = async (page: Page, url: string): Promise<Record<string, unknown>> => {
-  await page.goto(url);
-  await answerPages(page, place.town);
-  return shown(page);
-};
-
-const isAsked = async (t: ExecutionContext, page: Page, url: string): Promise<void> => {
-  await page.goto(url);
-  t.true(page.url().startsWith(`${place.town.issuer}/interaction/`), page.url());
-};
-
 const program = (file: string): string => fileURLToPath(new URL(`../relying-parties/${file}`, import.meta.url));
 
 for (const [clientId, file] of [
@@ -58,29 +37,29 @@ for (const [clientId, file] of [
   test.serial(`${file}: signs in, reads claims, refreshes, signs out`, async (t) => {
     await place.run(process.execPath, [program(file)], clientId);
     const base = place.base(clientId);
-    const page = await newPage();
-    const citizen = await visit(page, `${base}/`);
+    const page = await place.newPage();
+    const citizen = await place.visit(page, `${base}/`);
     t.is(citizen['email'], CITIZEN.email);
     t.regex(String(citizen['sub']), /^[\w-]{43}$/);
-    const again = await visit(page, `${base}/refresh`);
+    const again = await place.visit(page, `${base}/refresh`);
     t.like(again, { refreshed: true, sub: citizen['sub'], email: CITIZEN.email });
-    t.deepEqual(await visit(page, `${base}/logout`), { bye: true });
-    await isAsked(t, page, `${base}/`);
+    t.deepEqual(await place.visit(page, `${base}/logout`), { bye: true });
+    t.true(await place.isAsked(page, `${base}/`));
     await page.context().close();
   });
 }
 
 test.serial('express-openid-connect: ends its session when the citizen signs out elsewhere', async (t) => {
   const base = place.base('expressoidc');
-  const page = await newPage();
-  await visit(page, `${base}/`);
-  t.deepEqual(await visit(page, `${base}/peek`), { signedIn: true });
+  const page = await place.newPage();
+  await place.visit(page, `${base}/`);
+  t.deepEqual(await place.visit(page, `${base}/peek`), { signedIn: true });
   await page.goto(`${place.town.issuer}/session/end`);
   await page.locator('main button').first().click();
   await page.waitForURL('**/session/end/success*');
-  for (let tries = 0; tries < 100 && (await visit(page, `${base}/peek`))['signedIn'] === true; tries += 1)
+  for (let tries = 0; tries < 100 && (await place.visit(page, `${base}/peek`))['signedIn'] === true; tries += 1)
     await page.waitForTimeout(100);
-  t.deepEqual(await visit(page, `${base}/peek`), { signedIn: false });
+  t.deepEqual(await place.visit(page, `${base}/peek`), { signedIn: false });
   await page.context().close();
 });
 
@@ -107,7 +86,7 @@ test.serial('openid-client: signs in, reads claims, refreshes, revokes, signs ou
   const verifier = oidc.randomPKCECodeVerifier();
   await listen(t, clientId, (_req, res) => res.end('{}'));
   const [state, nonce] = [oidc.randomState(), oidc.randomNonce()];
-  const page = await newPage();
+  const page = await place.newPage();
   const to = oidc.buildAuthorizationUrl(config, {
     redirect_uri: `${base}/callback`,
     scope: 'openid email',
@@ -163,7 +142,7 @@ test.serial('oauth4webapi: signs in by a pushed request and DPoP, reads claims, 
   );
   const to = new URL(server.authorization_endpoint ?? '');
   to.search = new URLSearchParams({ client_id: clientId, request_uri: pushed.request_uri }).toString();
-  const page = await newPage();
+  const page = await place.newPage();
   const answer = oauth.validateAuthResponse(server, client, await comeBack(page, to), state);
   const tokens = await oauth.processAuthorizationCodeResponse(
     server,
@@ -205,7 +184,7 @@ test.serial('oidc-client-ts in a page of its own origin: the example of the port
       res.setHeader('content-type', 'text/javascript').end(readFileSync(`${library}oidc-client-ts.min.js`));
     else res.setHeader('content-type', 'text/html; charset=utf-8').end(`<!doctype html><title>SPA</title>${example}`);
   });
-  const page = await newPage();
+  const page = await place.newPage();
   const complaints: string[] = [];
   page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
   page.on('pageerror', (error) => complaints.push(String(error)));
