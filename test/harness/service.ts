@@ -30,6 +30,8 @@ export type Service = ServiceOptions & {
   readonly signIns: { subject: string; idToken: Record<string, unknown>; userinfo: Record<string, unknown> }[];
   /** Logout tokens that were received and found genuine. */
   readonly logouts: Record<string, unknown>[];
+  /** Issuers that somebody else named when starting a sign-in here. */
+  readonly initiations: string[];
   /** What went wrong at the callback. */
   readonly faults: string[];
 };
@@ -49,6 +51,7 @@ export const createService = (options: ServiceOptions): Service => {
   const signIns: Service['signIns'] = [];
   const logouts: Service['logouts'] = [];
   const faults: string[] = [];
+  const initiations: string[] = [];
   let discovered: Promise<client.Configuration> | undefined;
   const configuration = (): Promise<client.Configuration> => {
     discovered ??= client.discovery(new URL(issuer), clientId, {}, client.ClientSecretBasic(secret));
@@ -82,6 +85,14 @@ export const createService = (options: ServiceOptions): Service => {
       code_challenge_method: 'S256',
       ...(options.claims && { claims: JSON.stringify(options.claims) }),
     }).href;
+  };
+
+  /** OpenID Connect Core §4: whoever starts the sign-in from elsewhere names the issuer. */
+  const initiated = (session: Session, url: URL): Promise<string> => {
+    const named = url.searchParams.get('iss');
+    if (named !== null && named !== issuer) throw new Error(`${named} is not the issuer`);
+    if (named !== null) initiations.push(named);
+    return start(session);
   };
 
   const callback = async (session: Session, url: URL): Promise<string> => {
@@ -134,7 +145,7 @@ export const createService = (options: ServiceOptions): Service => {
     const session = sessionOf(req, res);
     const redirect = (to: string): unknown => res.writeHead(302, { location: to }).end();
     if (url.pathname === '/') res.setHeader('content-type', 'text/html; charset=utf-8').end(page(session));
-    else if (url.pathname === '/anmelden') redirect(await start(session));
+    else if (url.pathname === '/anmelden') redirect(await initiated(session, url));
     else if (url.pathname === '/callback') redirect(await callback(session, url));
     else if (url.pathname === '/abmelden') {
       const end = client.buildEndSessionUrl(await configuration(), {
@@ -150,6 +161,7 @@ export const createService = (options: ServiceOptions): Service => {
     signIns,
     logouts,
     faults,
+    initiations,
     listener: (req, res) => {
       answer(req, res).catch((error: unknown) => {
         faults.push(

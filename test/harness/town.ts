@@ -111,6 +111,8 @@ type Options = {
   readonly now?: () => Date;
   /** As in production, without what the sandbox permits; no logout tokens reach the services then. */
   readonly production?: boolean;
+  /** Services may register themselves by this initial access token; in production alone, as the sandbox is open. */
+  readonly registrationToken?: string;
   /** The provider works with a role of its own that owns nothing, as the handbook sets it up. */
   readonly serviceRole?: string;
   /** What backup and drill have measured. */
@@ -245,6 +247,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
         deletionSeconds: options.deletionSeconds,
       },
     }),
+    registrationToken: options.registrationToken,
     ...(options.metrics && { metrics: options.metrics }),
   });
   opened.defer(() => app.close());
