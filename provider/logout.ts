@@ -35,6 +35,18 @@ export function queueBackchannelLogout(provider: Provider, context: () => Contex
   };
 }
 
+/** Sends a logout token now, by oidc-provider itself; rejects when the service does not take it. */
+export async function sendLogout(
+  provider: Provider,
+  { clientId, accountId, sid }: logoutNotices.Logout,
+): Promise<void> {
+  const send = sendNow.get(provider);
+  if (send === undefined) throw new TypeError('this provider has no outbox');
+  const client = await provider.Client.find(clientId);
+  // A service without back-channel logout, or gone from the town: nobody is left to tell.
+  if (client?.backchannelLogoutUri) await send.call(client as unknown as ClientPrototype, accountId, sid);
+}
+
 /** Sends what is due, all services of a turn at once, as one that hangs must not hold up the others. */
 export async function deliverLogouts(
   provider: Provider,
@@ -42,18 +54,12 @@ export async function deliverLogouts(
   log: Logger,
   delivered?: Metrics['delivered'],
 ): Promise<void> {
-  const send = sendNow.get(provider);
-  if (send === undefined) throw new TypeError('this provider has no outbox');
   for (;;) {
     const due = await logoutNotices.takeDue(ctx, NOTICES_PER_TURN);
     await Promise.all(
       due.map(async (notice) => {
         try {
-          const client = await provider.Client.find(notice.clientId);
-          // A service without back-channel logout, or gone from the town: nobody is left to tell.
-          if (client?.backchannelLogoutUri) {
-            await send.call(client as unknown as ClientPrototype, notice.accountId, notice.sid);
-          }
+          await sendLogout(provider, notice);
           await logoutNotices.done(ctx, notice.id);
           delivered?.('logouts', true);
         } catch (error) {

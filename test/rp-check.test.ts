@@ -83,6 +83,33 @@ test('a careful service: reachable, TLS, clock, logout tokens taken and refused 
     t.true(codes(findings, 'good').includes(code), `${code}: ${JSON.stringify(findings)}`);
 });
 
+test('a live session in the sandbox: the service signs the citizen out; the pages of others stay', async (t) => {
+  const { fahrkarte } = town.services;
+  const origin = new URL(fahrkarte.origin);
+  const [first, second] = [new Visitor(), new Visitor()];
+  const signedIn = async (visitor: Visitor): Promise<boolean> =>
+    (await visitor.open(origin)).text.includes('id="subject"');
+  await addCitizen(town, 'bela@buerger.example', CREDENTIALS.password);
+  for (const [visitor, email] of [
+    [first, CREDENTIALS.email],
+    [second, 'bela@buerger.example'],
+  ] as const) {
+    const page = await visitor.open(new URL('/anmelden', origin));
+    await visitor.submit(page, { identifier: email, password: CREDENTIALS.password });
+    t.true(await signedIn(visitor), email);
+  }
+  const ask = async (citizen: string) => operator.call('client check', { client: 'fahrkarte', citizen });
+  const found = (await ask(CREDENTIALS.email)).body['findings'] as Found[];
+  const told = found.filter((one) => one.check === 'session');
+  t.deepEqual(codes(told), ['session-told']);
+  t.true(fahrkarte.logouts.some(({ sid }) => told[0]?.value === `sid ${String(sid).slice(0, 12)}…`));
+  t.false(await signedIn(first));
+  t.true(await signedIn(second));
+  t.is((await ask('niemand@buerger.example')).body['reason'], 'unknown');
+  const elsewhere = (await operator.call('client check', { client: 'strom', citizen: CREDENTIALS.email })).body;
+  t.true(codes(elsewhere['findings'] as Found[], 'warning').includes('session-none'));
+});
+
 test('a careless one: each thing that is wrong with it', async (t) => {
   const findings = await check('leichtsinn');
   for (const code of [

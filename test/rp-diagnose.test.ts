@@ -44,6 +44,7 @@ test.before(async () => {
   town = await startTown({
     registrations: [
       service('signiert', { jwks }),
+      service('genau', { jwks }),
       service('ausgenommen', { jwks, audienceExemption: { reason: 'an old framework', until: dayFromNow(0) } }),
       service('verstrichen', { jwks, audienceExemption: { reason: 'an old framework', until: dayFromNow(-1) } }),
       service('seite', { kind: 'spa', authMethod: 'none', corsOrigins: ['https://seite.stadt.example'] }),
@@ -224,11 +225,11 @@ test('the audience of an assertion: the issuer; under an exemption the token end
   };
   const alone = [true, true, false, false, false, false, false];
   for (const path of ['/token', '/request']) {
-    t.deepEqual(await takenOf('signiert', path), alone, path);
+    t.deepEqual(await takenOf('genau', path), alone, path);
     t.deepEqual(await takenOf('verstrichen', path), alone, `${path}, the last day was yesterday`);
     t.deepEqual(await takenOf('ausgenommen', path), [true, true, true, true, true, false, false], path);
   }
-  const { body } = await withAssertion(await assert({ aud: endpoint }));
+  const { body } = await withAssertion(await assert({ iss: 'genau', sub: 'genau', aud: endpoint }));
   const advice = /expected: https:\S+ Set aud to the issuer.*PrivateKeyJWT\(issuer\).*audience_exemption/;
   t.regex(String(body['error_detail']), advice, 'in the sandbox the answer says it');
   const { body: found } = await operator.call('client check', { client: 'ausgenommen' });

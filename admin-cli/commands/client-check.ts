@@ -23,7 +23,10 @@ const checkFiles = (cli: Cli, args: Args, file: string): number => {
 const checkService = async (cli: Cli, args: Args, client: string): Promise<number> => {
   const t = DIAGNOSIS_TEXTS[cli.language];
   cli.progress(t.checking);
-  const { findings } = (await call(cli, 'client check', { client })) as { findings: Finding[] };
+  const { findings } = (await call(cli, 'client check', {
+    client,
+    ...(args.options['citizen'] !== undefined && { citizen: args.options['citizen'] }),
+  })) as { findings: Finding[] };
   cli.progress('');
   const faulty = findings.filter(({ state }) => state !== 'good');
   if (args.json) cli.print(JSON.stringify({ client, findings }, null, 2));
@@ -38,10 +41,10 @@ const checkService = async (cli: Cli, args: Args, client: string): Promise<numbe
         word(value),
       ]),
     );
-    for (const { check, state, code } of faulty) {
-      const todo = t.checks[code]?.[1];
-      const mark = state === 'bad' ? cli.bad('✗') : '!';
-      if (todo !== undefined) cli.print(`${mark} ${cli.strong(check)}: ${todo}`);
+    const marks: Readonly<Record<string, string>> = { bad: cli.bad('✗'), warning: '!', good: '→' };
+    for (const { check, state, code } of findings) {
+      const todo = t.checks[code]?.[1] ?? '';
+      if (todo !== '') cli.print(`${marks[state] ?? ''} ${cli.strong(check)}: ${todo}`);
     }
     if (faulty.length === 0) cli.say(cli.good(cli.t.allGood));
   }
@@ -54,14 +57,26 @@ export const clientCheck: Command = {
     de: 'prüft einen Dienst von außen (Adressen, TLS, Abmeldung, PKCE, Uhr), oder die Dateien einer Stadt hier, ohne Server',
     en: 'checks a service from outside (addresses, TLS, sign-out, PKCE, clock), or the files of a town here, without a server',
   },
-  options: {},
+  options: {
+    citizen: {
+      type: 'string',
+      text: {
+        de: 'nur im Sandkasten: beendet die Sitzungen dieser Testperson beim Dienst durch echte Logout-Token',
+        en: 'only in a sandbox: ends the sessions of this test citizen at the service by real logout tokens',
+      },
+    },
+  },
   positional: {
     name: 'DIENST|TOWN.YAML',
     text: { de: 'client_id des Dienstes, oder Datei der Stadt', en: 'client_id of the service, or file of the town' },
     required: true,
   },
   changes: false,
-  examples: ['client check bibliothek', 'client check infra/towns/guetersloh/town.yaml'],
+  examples: [
+    'client check bibliothek',
+    'client check meinportal --citizen wiebke.lindenhoff@example.org',
+    'client check infra/towns/guetersloh/town.yaml',
+  ],
   async run(cli, args) {
     const [what = ''] = args.words;
     return /\.ya?ml$/.test(what) ? checkFiles(cli, args, what) : checkService(cli, args, what);

@@ -38,6 +38,7 @@ export const de = {
     'name-one': 'Nennen Sie genau eines: --kennung, --email oder --pseudonym.',
     wait: 'Zu viele Suchen. Bitte warten Sie.',
     unknown: 'Das gibt es nicht.',
+    'sandbox-only': 'Das geht nur im Sandkasten, wo alle Personen erfunden sind.',
     'own-account': 'Das ist Ihr eigenes Konto. Das muss jemand anderes tun.',
     'own-recovery': 'Sie haben diesen Vorgang selbst eröffnet. Eine zweite Person muss zustimmen.',
     'not-open': 'Dieser Vorgang ist nicht mehr offen.',

@@ -59,6 +59,15 @@ const de = {
     'logout-expired-taken': ['nimmt ein abgelaufenes Token an', 'exp und iat prüfen.'],
     'logout-audience-refused': ['lehnt ein Token für andere ab', ''],
     'logout-audience-taken': ['nimmt ein Token für andere an', 'aud muss die eigene client_id sein.'],
+    'session-told': [
+      'nimmt das Logout-Token der laufenden Sitzung an',
+      'Laden Sie die Seite des Dienstes neu: Dort darf niemand mehr angemeldet sein.',
+    ],
+    'session-not-told': [
+      'nimmt das Logout-Token der laufenden Sitzung nicht an',
+      'Sehen Sie ins Protokoll des Dienstes; sid und sub sind dieselben wie im ID-Token der Anmeldung.',
+    ],
+    'session-none': ['keine Sitzung dieser Person beim Dienst', 'Dort als diese Person anmelden und wiederholen.'],
     'never-seen': ['noch keine Anmeldung gesehen', 'Einmal anmelden und wiederholen.'],
     'with-pkce': ['benutzt PKCE', ''],
     'without-pkce': ['Anmeldungen ohne PKCE', 'PKCE mit S256 einschalten; Ausnahmen enden.'],
@@ -143,6 +152,15 @@ const en: typeof de = {
     'logout-expired-taken': ['takes an expired token', 'Check exp and iat.'],
     'logout-audience-refused': ['refuses a token for others', ''],
     'logout-audience-taken': ['takes a token for others', 'aud must be the own client_id.'],
+    'session-told': [
+      'takes the logout token of the running session',
+      'Load the service’s page anew: nobody may be signed in there any more.',
+    ],
+    'session-not-told': [
+      'does not take the logout token of the running session',
+      'Look into the service’s log; sid and sub are those of the ID token of the sign-in.',
+    ],
+    'session-none': ['no session of this person at the service', 'Sign in there as this person, and repeat.'],
     'never-seen': ['no sign-in seen yet', 'Sign in once, and repeat.'],
     'with-pkce': ['uses PKCE', ''],
     'without-pkce': ['sign-ins without PKCE', 'Switch on PKCE with S256; exemptions end.'],

@@ -39,6 +39,7 @@ export const en: CliTexts = {
     'name-one': 'Name exactly one: --kennung, --email or --pseudonym.',
     wait: 'Too many searches. Please wait.',
     unknown: 'There is no such thing.',
+    'sandbox-only': 'That works in a sandbox only, where all persons are fictitious.',
     'own-account': 'This is your own account. Somebody else must do this.',
     'own-recovery': 'You have opened this case yourself. A second person must agree.',
     'not-open': 'This case is no longer open.',

@@ -5,7 +5,8 @@ import { type ClientId, parseClientId } from '../../../accounts/ids.ts';
 import type { Registration } from '../../../accounts/town.ts';
 import { trialRegistration } from '../../dynamic-registration.ts';
 import { check } from '../checker.ts';
-import { parsed } from '../input.ts';
+import { optional, parsed, text } from '../input.ts';
+import { endLiveSessions } from '../live-session.ts';
 import { type Call, ok, readsLong, refuse, type Verb } from '../verb.ts';
 
 const clientId = parsed((value): ClientId | undefined =>
@@ -42,12 +43,16 @@ export const serviceVerbs = {
     });
   }),
 
-  'client check': readsLong({ client: clientId }, async (call) => {
+  'client check': readsLong({ client: clientId, citizen: optional(text(254)) }, async (call) => {
     const found = await registrationOf(call);
     if (found === undefined || !mayLook(call, found.registration)) return refuse('unknown');
     const { ctx, deps } = call;
+    const { client, citizen } = call.input;
+    if (citizen !== undefined && deps.operation.real) return refuse('sandbox-only');
+    const live = citizen === undefined ? [] : await endLiveSessions(call, client, citizen);
+    if (live === undefined) return refuse('unknown');
     await deps.noteFailures();
     const parts = { issuer: deps.issuer, allowPrivate: deps.localhost, mutualTls: deps.mutualTls };
-    return ok({ client: call.input.client, findings: await check({ ...found, ctx, parts }) });
+    return ok({ client, findings: [...(await check({ ...found, ctx, parts })), ...live] });
   }),
 } as const satisfies Record<string, Verb>;
