@@ -43,12 +43,15 @@ const SHIFTED_CLOCK = fileURLToPath(new URL('shifted-clock.ts', import.meta.url)
 
 /**
  * Starts a process with these settings, on a free port unless they name one, and waits until it answers; its clock may be
- * wrong by some seconds.
+ * wrong by some seconds, and it may be of another version.
  */
-export const startNode = async (settings: Readonly<Record<string, string>>, clockSeconds = 0): Promise<Node> => {
+export const startNode = async (
+  settings: Readonly<Record<string, string>>,
+  { clockSeconds = 0, main = MAIN }: { clockSeconds?: number; main?: string } = {},
+): Promise<Node> => {
   const port = Number(settings['PORT'] ?? (await freePort()));
   const shift = clockSeconds === 0 ? [] : ['--import', SHIFTED_CLOCK];
-  const child = spawn(process.execPath, [...shift, MAIN], {
+  const child = spawn(process.execPath, [...shift, main], {
     env: { ...settings, PORT: String(port), PATH: process.env['PATH'], TEST_CLOCK_SECONDS: String(clockSeconds) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

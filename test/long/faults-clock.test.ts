@@ -9,7 +9,8 @@ import * as totp from '../../accounts/totp.ts';
 import type { Registration } from '../../accounts/town.ts';
 import { type Citizen, type Operation, scenarios, signIn, type Target } from '../bench/scenarios.ts';
 import { addCitizens, services } from '../bench/stage.ts';
-import { type Reply, Wire } from '../bench/wire.ts';
+import { Wire } from '../bench/wire.ts';
+import { Alternating } from '../harness/alternating.ts';
 import { emailOf, openDomain, TOWN } from '../harness/domain.ts';
 import { MACHINE } from '../harness/machine.ts';
 import { PRODUCTION_HOST, startNode, startProduction } from '../harness/production.ts';
@@ -18,31 +19,11 @@ import { scaled } from './scale.ts';
 /** What readiness tolerates between a node and its database, less what asking takes. */
 const WRONG_SECONDS = 5;
 
-/** Each request goes to the other node. */
-class Alternating extends Wire {
-  readonly #wires: readonly Wire[];
-  #turn = 0;
-
-  constructor(ports: readonly number[]) {
-    super(PRODUCTION_HOST, 0);
-    this.#wires = ports.map((port) => new Wire(PRODUCTION_HOST, port));
-  }
-
-  override send(...args: Parameters<Wire['send']>): Promise<Reply> {
-    this.#turn += 1;
-    return (this.#wires[this.#turn % this.#wires.length] as Wire).send(...args);
-  }
-
-  override close(): void {
-    for (const wire of this.#wires) wire.close();
-  }
-}
-
 test.serial('nodes ten seconds apart serve the same citizens without one failure', async (t) => {
   const registrations = services('stadt-guetersloh');
   const right = await startProduction(registrations);
-  const ahead = await startNode(right.settings, WRONG_SECONDS);
-  const behind = await startNode(right.settings, -WRONG_SECONDS);
+  const ahead = await startNode(right.settings, { clockSeconds: WRONG_SECONDS });
+  const behind = await startNode(right.settings, { clockSeconds: -WRONG_SECONDS });
   t.teardown(async () => {
     await ahead.stop();
     await behind.stop();
@@ -51,7 +32,7 @@ test.serial('nodes ten seconds apart serve the same citizens without one failure
   const [portal] = registrations;
   if (portal === undefined) throw new Error('no service');
   const citizens: Citizen[] = await addCitizens(right.context, portal, 4);
-  const wire = new Alternating([ahead.port, behind.port]);
+  const wire = new Alternating(PRODUCTION_HOST, [ahead.port, behind.port]);
   t.teardown(() => wire.close());
   const target: Target = {
     host: PRODUCTION_HOST,
