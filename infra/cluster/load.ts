@@ -36,6 +36,8 @@ type Phone = { token: string; doubtful: boolean; busy: boolean; readonly caller:
 
 const REDIRECT = APP.redirectUris[0] ?? '';
 const SOURCES = 16;
+/** Shorter than the proxy keeps an idle connection: it would be cut just as the next request goes out. */
+const IDLE_MS = 20_000;
 const SAMPLES = 100_000;
 
 /** Sign-ins and token requests at a fixed rate, whatever the answers; keeps books of what was acknowledged. */
@@ -53,7 +55,10 @@ export class Load {
   readonly #target: Target;
   readonly #people: readonly Person[];
   readonly #phones: Phone[] = [];
-  readonly #agents = Array.from({ length: SOURCES }, () => new Agent({ keepAlive: true, maxSockets: 8 }));
+  readonly #agents = Array.from(
+    { length: SOURCES },
+    () => new Agent({ keepAlive: true, maxSockets: 8, timeout: IDLE_MS }),
+  );
   readonly #pending = new Set<Promise<void>>();
   #nextSource = 0;
   #nextPerson = 0;
