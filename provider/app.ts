@@ -116,6 +116,8 @@ export type AppDeps = {
   town: Town;
   /** The town if its file has changed since the call before. Who it is (id, municipality key) cannot change. */
   renewedTown?: () => Promise<Town | undefined>;
+  /** Calls back when the town's file may have changed, so that nobody waits for the next look at it. */
+  watchTown?: (changed: () => void) => { close(): void };
   hashing: PasswordHashing;
   mailer: Mailer;
   /** Where the checkpoints of the audit are kept; without one they are lines of the log. */
@@ -262,6 +264,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     await current.rebuild();
     log.info('the town’s file has changed and is in force');
   });
+  const watching = deps.watchTown?.(() => renewing.wake());
   const rotation = repeat('key rotation', 60 * SECOND, log, async () => {
     while ((await keyRotation.rotate(context())) > 0);
   });
@@ -372,6 +375,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     },
     provider: () => current.instance,
     async close() {
+      watching?.close();
       await Promise.all(tasks.map((task) => task.stop()));
       bridge.close();
       await listening.close();

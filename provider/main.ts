@@ -13,7 +13,7 @@ import { createMailer } from '../adapters/mail.ts';
 import { connect, migrate } from '../adapters/postgres.ts';
 import { connectRedis } from '../adapters/redis.ts';
 import { loadTown, type TownFault } from '../adapters/town.ts';
-import { followTownFile } from '../adapters/town-file.ts';
+import { followTownFile, watchTownFile } from '../adapters/town-file.ts';
 import { startTracing } from '../adapters/tracing.ts';
 import { parseKeyRing } from '../keys/key-ring.ts';
 import { createKeys } from '../keys/keys.ts';
@@ -130,6 +130,7 @@ const app = await createApp({
   keys,
   town: loaded.town,
   renewedTown,
+  watchTown: (changed) => watchTownFile(config.townFile, changed),
   hashing,
   mailer,
   log,

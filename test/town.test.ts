@@ -1,10 +1,11 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { CLAIM_CATALOGUE } from '../accounts/claims.ts';
 import { formatTownFault, loadTown, type TownFault } from '../adapters/town.ts';
+import { followTownFile, watchTownFile } from '../adapters/town-file.ts';
 
 const GUETERSLOH = new URL('../infra/towns/guetersloh/', import.meta.url);
 
@@ -404,4 +405,28 @@ test('tokens are encrypted only to a public key that can take them', (t) => {
   t.regex(reasons(jwk(generateKeyPairSync('rsa', { modulusLength: 2048 })))[0] ?? '', /fewer than 3000 bits/);
   t.regex(reasons('{ kty: EC, crv: P-256, x: a, y: b }')[0] ?? '', /no public key/);
   t.regex(reasons(ec.replace('}', ',"d":"x"}'))[0] ?? '', /private material/);
+});
+
+test('who watches the town’s file is told when it is written or replaced, without asking', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'schluessel-town-'));
+  const file = join(folder, 'town.yaml');
+  writeFileSync(file, 'name: Eins');
+  const look = followTownFile(file);
+  const told: (() => void)[] = [];
+  const watching = watchTownFile(file, () => told.shift()?.());
+  const change = async (write: () => void): Promise<void> => {
+    const heard = new Promise<void>((resolve) => told.push(resolve));
+    write();
+    await heard;
+    t.truthy(await look());
+  };
+  t.is(await look(), undefined);
+  await change(() => writeFileSync(file, 'name: Zwei!'));
+  await change(() => {
+    writeFileSync(join(folder, 'new'), 'name: Drittens');
+    renameSync(join(folder, 'new'), file);
+  });
+  t.is(await look(), undefined);
+  watching.close();
+  rmSync(folder, { recursive: true });
 });

@@ -1,18 +1,14 @@
 /** The proxies as they run: what reaches the provider behind them, whatever a client has written. */
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import { request } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { freePort } from '../harness/free-port.ts';
+import { type Certificate, certificateIn, INFRA, installed, startProxy, untilListening } from '../harness/proxies.ts';
 
-const INFRA = fileURLToPath(new URL('../../infra/', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'schluessel-proxies-'));
 chmodSync(folder, 0o755);
 const MINE = { name: 'login.stadt.example', certificates: 'mtls.login.stadt.example' };
@@ -30,63 +26,21 @@ const LIES = {
   'x-request-id': 'chosen-by-the-client',
 };
 
-const certificate = (name: string, subject: string): { key: string; cert: string } => {
-  const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)];
-  const args = [
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-subj',
-    `/CN=${subject}`,
-  ];
-  execFileSync('openssl', [...args, '-keyout', key, '-out', cert, '-days', '2'], { stdio: 'ignore' });
-  chmodSync(key, 0o644);
-  return { key, cert };
-};
-
-const installed = (name: string): string | undefined =>
-  ['/usr/sbin', '/usr/bin', '/usr/local/sbin']
-    .map((place) => join(place, name))
-    .find((path) => {
-      try {
-        readFileSync(path);
-        return true;
-      } catch {
-        return false;
-      }
-    });
-
-const untilListening = async (port: number): Promise<void> => {
-  for (let tries = 0; tries < 100; tries += 1) {
-    const open = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false));
-      socket.on('connect', () => socket.destroy());
-    });
-    if (open) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`nothing listens on ${port}`);
-};
-
 /** What stands behind the proxy: says which headers have come. */
 const provider = createServer((req, res) =>
   res.setHeader('content-type', 'application/json').end(JSON.stringify({ headers: req.headers, url: req.url })),
 );
 let behind = 0;
-let server: ReturnType<typeof certificate>;
-let authority: ReturnType<typeof certificate>;
-let stranger: ReturnType<typeof certificate>;
+let server: Certificate;
+let authority: Certificate;
+let stranger: Certificate;
 
 test.before(async () => {
   await new Promise<void>((resolve) => provider.listen(0, '127.0.0.1', resolve));
   behind = (provider.address() as AddressInfo).port;
-  server = certificate('server', MINE.name);
-  authority = certificate('authority', 'Dienst');
-  stranger = certificate('stranger', 'Niemand');
+  server = certificateIn(folder, 'server', MINE.name);
+  authority = certificateIn(folder, 'authority', 'Dienst');
+  stranger = certificateIn(folder, 'stranger', 'Niemand');
 });
 
 test.after.always(() => {
@@ -161,38 +115,13 @@ const hold = async (t: ExecutionContext, ports: { front: number; mtls: number })
   t.is((await ask(ports.mtls, MINE.certificates, '/interaction/x', authority)).status, 404, 'no pages there');
 };
 
-const start = (
-  t: ExecutionContext,
-  command: string,
-  args: string[],
-  env: Record<string, string>,
-): { said: () => string } => {
-  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk) => {
-      said += String(chunk);
-    });
-  }
-  t.teardown(async () => {
-    child.kill('SIGTERM');
-    await once(child, 'exit');
-  });
-  return { said: () => said };
-};
-
-const absent = (t: ExecutionContext, name: string): void => {
-  t.log(`${name} is not installed here`);
-  t.not(process.env['OPS_TOOLS'], 'all');
-};
-
 test.serial('HAProxy: only the proxy’s own word reaches the provider, and no query its log', async (t) => {
-  const program = installed('haproxy');
-  if (program === undefined) return absent(t, 'haproxy');
+  const program = installed(t, 'haproxy');
+  if (program === undefined) return;
   const [front, mtls, stats] = [await freePort(), await freePort(), await freePort()];
   const bundle = join(folder, 'bundle.pem');
   writeFileSync(bundle, readFileSync(server.cert, 'utf8') + readFileSync(server.key, 'utf8'));
-  const { said } = start(t, program, ['-db', '-f', join(INFRA, 'haproxy/front.cfg')], {
+  const { said } = startProxy(t, program, ['-db', '-f', join(INFRA, 'haproxy/front.cfg')], {
     FRONT_BIND: `127.0.0.1:${front}`,
     FRONT_CERTIFICATE: bundle,
     MTLS_BIND: `127.0.0.1:${mtls}`,
@@ -210,8 +139,8 @@ test.serial('HAProxy: only the proxy’s own word reaches the provider, and no q
 });
 
 test.serial('nginx: only the proxy’s own word reaches the provider, and no query its log', async (t) => {
-  const program = installed('nginx');
-  if (program === undefined) return absent(t, 'nginx');
+  const program = installed(t, 'nginx');
+  if (program === undefined) return;
   const front = await freePort();
   writeFileSync(join(folder, 'fullchain.pem'), readFileSync(server.cert));
   writeFileSync(join(folder, 'privkey.pem'), readFileSync(server.key));
@@ -236,7 +165,7 @@ test.serial('nginx: only the proxy’s own word reaches the provider, and no que
     main,
     `daemon off;\npid ${folder}/pid;\nerror_log stderr crit;\nevents {}\nhttp { ${places} include ${site}; }\n`,
   );
-  start(t, program, ['-c', main], {});
+  startProxy(t, program, ['-c', main], {});
   await untilListening(front);
   await hold(t, { front, mtls: front });
   t.is((await ask(front, 'someone-else.example', '/')).status, 421);

@@ -1,14 +1,20 @@
 /** Assertions, pushed requests, device codes and codes from mails: each good once, whoever asks how often at once. */
+import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import test, { type ExecutionContext } from 'ava';
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import { parseEmail } from '../../accounts/email.ts';
+import type { Context } from '../../accounts/context.ts';
 import * as emailCodes from '../../accounts/email-codes.ts';
 import type { Registration } from '../../accounts/town.ts';
+import { newKeyRing, parseKeyRing } from '../../keys/key-ring.ts';
+import { createKeys } from '../../keys/keys.ts';
 import { PORTAL_CALLBACK } from '../bench/scenarios.ts';
 import { Jar, type Reply } from '../bench/wire.ts';
-import { openDomain } from '../harness/domain.ts';
+import type { CheckerQuestion, CheckerSettings } from '../harness/code-checker.ts';
+import { emailOf } from '../harness/domain.ts';
 import { MACHINE } from '../harness/machine.ts';
+import { testDatabase } from '../harness/postgres.ts';
 import { form, oneWinner, onTrack, RIVALS, type Track } from '../harness/races.ts';
 import { hasRedis, startRedis } from '../harness/redis.ts';
 import { pkce } from '../harness/relying-party.ts';
@@ -158,12 +164,31 @@ if (hasRedis()) {
   });
 }
 
-test.serial('a code from a mail proves the address once, on whatever connection', async (t) => {
-  const { ctx, database } = await openDomain({ max: RIVALS });
+/** Starts a process that checks codes; `ask` gives the outcomes of its share of the rivals. */
+const startChecker = async (settings: CheckerSettings) => {
+  const child = fork(new URL('../harness/code-checker.ts', import.meta.url));
+  const send = async <A>(message: CheckerSettings | CheckerQuestion): Promise<A> => {
+    const answered = once(child, 'message', { signal: AbortSignal.timeout(60_000) });
+    child.send(message);
+    return (await answered)[0] as A;
+  };
+  await send(settings);
+  return { ask: (question: CheckerQuestion) => send<string[]>(question), end: () => child.disconnect() };
+};
+
+test.serial('a code from a mail proves the address once, over two processes', async (t) => {
+  const database = await testDatabase();
+  const text = newKeyRing();
+  const ring = parseKeyRing(text);
+  if ('faults' in ring) throw new Error(ring.faults.join('\n'));
+  const actor = { kind: 'system', part: 'test' } as const;
+  const ctx: Context = { db: database.knex, now: () => new Date(), keys: createKeys(ring), actor };
+  const settings = { databaseUrl: database.url, ring: text, connections: RIVALS / 2 };
+  const checkers = [await startChecker(settings), await startChecker(settings)];
   try {
+    const wins = [0, 0];
     for (let count = 0; count < TIMES; count += 1) {
-      const email = parseEmail(`adresse${count}@buerger.example`);
-      if (email === undefined) throw new Error('not an address');
+      const subject = `besuch ${count}`;
       let code = '';
       const texts = {
         code: (made: string) => {
@@ -172,12 +197,19 @@ test.serial('a code from a mail proves the address once, on whatever connection'
         },
         known: () => ({ subject: '', text: '' }),
       };
-      await emailCodes.send(ctx, `besuch ${count}`, email, texts);
-      const tries = Array.from({ length: RIVALS }, () => emailCodes.check(ctx, `besuch ${count}`, code));
-      const outcomes = (await Promise.all(tries)).map(({ outcome }) => outcome);
+      await emailCodes.send(ctx, subject, emailOf(`adresse${count}@buerger.example`), texts);
+      // In turn one is asked a moment before the other.
+      const order = count % 2 === 0 ? [0, 1] : [1, 0];
+      const asked = await Promise.all(
+        order.map(async (index) => ({ index, outcomes: (await checkers[index]?.ask({ subject, code })) ?? [] })),
+      );
+      const outcomes = asked.flatMap((one) => one.outcomes);
       t.deepEqual(outcomes.toSorted(), [...Array<string>(RIVALS - 1).fill('expired'), 'proven']);
+      for (const { index, outcomes: own } of asked) if (own.includes('proven')) wins[index] = (wins[index] ?? 0) + 1;
     }
+    t.log(`codes of mails: ${TIMES} × ${RIVALS}, one winner each, ${wins.join(' and ')} times in either process`);
   } finally {
+    for (const checker of checkers) checker.end();
     await database.drop();
   }
 });
