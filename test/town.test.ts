@@ -413,6 +413,8 @@ test('who watches the town’s file is told when it is written or replaced, with
   writeFileSync(file, 'name: Eins');
   const look = followTownFile(file);
   const told: (() => void)[] = [];
+  // The watch keeps no process alive by itself.
+  const alive = setInterval(() => {}, 1000);
   const watching = watchTownFile(file, () => told.shift()?.());
   const change = async (write: () => void): Promise<void> => {
     const heard = new Promise<void>((resolve) => told.push(resolve));
@@ -428,5 +430,6 @@ test('who watches the town’s file is told when it is written or replaced, with
   });
   t.is(await look(), undefined);
   watching.close();
+  clearInterval(alive);
   rmSync(folder, { recursive: true });
 });
