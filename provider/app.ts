@@ -48,6 +48,7 @@ import { createGuard } from './guard.ts';
 import type { Health } from './health.ts';
 import { deliverLogouts, queueBackchannelLogout } from './logout.ts';
 import { createLogoutPages } from './logout-pages.ts';
+import { explainMethods } from './methods.ts';
 import type { Metrics } from './metrics.ts';
 import { areaOf } from './metrics-areas.ts';
 import { nameAliases, needsMutualTls } from './mtls.ts';
@@ -205,6 +206,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
       nameAliases(provider, deps.mtlsOrigin);
       provider.use(errors.explain);
       provider.use(errors.boundary);
+      provider.use(explainMethods);
       provider.use((_ctx, next) => withPatience(next));
       provider.use(refuseFutureProofs);
       // What a request writes goes out before its answer: a refused write must not have been acknowledged.

@@ -41,6 +41,15 @@ export function createDeviceFlow({ town, sandbox, registrations }: DevicePagePar
     deviceInfo: () => ({}),
     userCodeInputSource(ctx, _form, _out, error) {
       if (error !== undefined && error instanceof errors.OIDCProviderError && faultOf(error) === undefined) throw error;
+      const session = ctx.oidc.session as { exp?: number; touched?: boolean } | undefined;
+      // An address of somebody's earlier visit, in a browser without a session: oidc-provider fails to keep the one that it
+      // made up for the form. The page for the code makes one that it can keep.
+      if (session !== undefined && session.exp === undefined && ctx.oidc.route === 'device_resume') {
+        session.touched = false;
+        ctx.status = 303;
+        ctx.redirect(ctx.oidc.urlFor('code_verification'));
+        return;
+      }
       sendPage(ctx, 200, deviceCodePage(shell(ctx), form(ctx), faultOf(error)));
     },
     userCodeConfirmSource(ctx, _form, client, _info, userCode) {

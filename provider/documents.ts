@@ -9,6 +9,7 @@ const MAX_AGE_SECONDS = 300;
 const DISCOVERY_PATHS = new Set(['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server']);
 const DOCUMENTS: ReadonlyMap<string, string> = new Map([
   ['/.well-known/openid-configuration', 'application/json; charset=utf-8'],
+  ['/.well-known/oauth-authorization-server', 'application/json; charset=utf-8'],
   ['/jwks', 'application/jwk-set+json; charset=utf-8'],
 ]);
 

@@ -58,8 +58,9 @@ export const leaveForm =
     }
     const form = typeof ctx.body === 'string' ? autoSubmitForm(ctx.body) : undefined;
     if (form === undefined) return;
-    const { status } = ctx;
-    sendPage(ctx, status, submitPage(shellOf(ctx, parts, ctx.oidc?.params?.['ui_locales']), form));
+    // oidc-provider gives refusals the status of an error page; this is a way back as a redirect is one, and proxies that put
+    // pages of their own in the place of errors would stop it.
+    sendPage(ctx, 200, submitPage(shellOf(ctx, parts, ctx.oidc?.params?.['ui_locales']), form));
     // A form to a service: what it redirects on to is unknown here as well, and it holds nothing that somebody typed.
     const policy = ctx.response.get('content-security-policy');
     if (new URL(form.action).origin !== parts.issuer.origin) {

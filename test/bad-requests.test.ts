@@ -512,3 +512,32 @@ test.serial('a post-logout redirect must be registered exactly', async (t) => {
     t.is(answer.status, 400, uri);
   }
 });
+
+test.serial(
+  'a method that an endpoint does not take gets 405 and those that it takes (RFC 9110 §15.5.6)',
+  async (t) => {
+    const ask = (path: string, method: string) => new Visitor().send(`${town.issuer}${path}`, { method });
+    for (const [path, taken] of [
+      ['/token', 'POST, OPTIONS'],
+      ['/device/auth', 'POST, OPTIONS'],
+      ['/request', 'POST, OPTIONS'],
+      ['/userinfo', 'GET, HEAD, OPTIONS, POST'],
+      ['/jwks', 'GET, HEAD, OPTIONS'],
+    ] as const) {
+      const refused = await ask(path, taken.startsWith('POST') ? 'GET' : 'DELETE');
+      t.is(refused.status, 405, path);
+      t.is(refused.headers['allow'], taken);
+      t.is(JSON.parse(refused.text).error, 'invalid_request');
+      const asked = await ask(path, 'OPTIONS');
+      t.is(asked.status, 204, path);
+      t.is(asked.headers['allow'], taken);
+    }
+    t.is((await ask('/nirgends', 'DELETE')).status, 404);
+  },
+);
+
+test.serial('an address of an earlier visit with a device leads to where the code is entered', async (t) => {
+  const answer = await new Visitor().send(`${town.issuer}/device/abgelaufen`, { headers: { accept: 'text/html' } });
+  t.is(answer.status, 303);
+  t.is(new URL(String(answer.headers['location']), town.issuer).pathname, '/device');
+});

@@ -1,2 +1,3 @@
 // Sends the one form of the page; without script its button does.
-document.querySelector('main form')?.submit();
+const form = document.querySelector('main form');
+if (form) form.submit();
