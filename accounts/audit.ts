@@ -108,15 +108,17 @@ export const record = async <E extends AuditEvent>(
   });
 };
 
-/** The line of a citizen's record about a proven sign-in, for the statement that settles it. */
-export const signInLine = (
+/** The line of a citizen's record about a proven sign-in, for the one statement that settles it; `keep` sends it. */
+export const recordSignIn = async (
   ctx: Context,
   account: AccountId,
   seal: AccountSeal,
   detail: AuditDetails['sign-in-proven'],
-): activities.Line => {
-  ctx.count?.('sign-in-proven', detail);
-  return activities.line(ctx, account, seal, 'sign-in-proven', detail);
+  keep: (line: activities.Line) => Promise<boolean>,
+): Promise<boolean> => {
+  const kept = await keep(activities.line(ctx, account, seal, 'sign-in-proven', detail));
+  if (kept) ctx.count?.('sign-in-proven', detail);
+  return kept;
 };
 
 /** How long a citizen sees what happened to the account. */

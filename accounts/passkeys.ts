@@ -13,12 +13,13 @@ import { cose, decodeCredentialPublicKey } from '@simplewebauthn/server/helpers'
 import * as audit from './audit.ts';
 import { startOfDay } from './coarse-time.ts';
 import { type Context, inTransaction } from './context.ts';
-import { sealOf } from './data-key.ts';
+import { accountSeal, sealOf } from './data-key.ts';
 import { accountIndex } from './identifier.ts';
 import type { AccountId } from './ids.ts';
 import { decoysFor, isDecoy, standInKey } from './passkey-decoys.ts';
 import type { SignIn } from './sign-in.ts';
 import { isDerSignature } from './signature-encoding.ts';
+import { prepared } from './statement.ts';
 
 /** The provider as a WebAuthn relying party: `id` is its host name, `origin` its exact origin. */
 export type RelyingParty = { readonly id: string; readonly origin: string; readonly name: string };
@@ -191,18 +192,28 @@ type StoredPasskey = {
   status: string;
   passkey_handle: Buffer;
   weak: boolean;
+  data_key: Buffer | null;
+  data_key_version: number;
 };
 
-const find = async (ctx: Context, credentialId: string): Promise<StoredPasskey | undefined> => {
-  const [row] = await ctx
-    .db('passkeys')
-    .join('accounts', 'accounts.id', 'passkeys.account_id')
-    .where('passkeys.credential_id', Buffer.from(credentialId, 'base64url'))
-    .select('passkeys.account_id', 'passkeys.public_key', 'passkeys.counter', 'passkeys.transports')
-    .select('accounts.status', 'accounts.passkey_handle')
-    .select(ctx.db.raw('(passkeys.weak AND NOT coalesce(accounts.proofed_at >= passkeys.created_at, false)) AS weak'));
-  return row;
-};
+const byCredential = prepared<StoredPasskey>(
+  'passkey_by_credential',
+  `SELECT k.account_id, k.public_key, k.counter, k.transports, a.status, a.passkey_handle, a.data_key, a.data_key_version,
+     (k.weak AND NOT coalesce(a.proofed_at >= k.created_at, false)) AS weak
+   FROM passkeys k JOIN accounts a ON a.id = k.account_id WHERE k.credential_id = $1`,
+);
+
+// WebAuthn L3 §6.1.1: authenticators that count must count up; a lower value tells of a copy. Synced ones stay at 0.
+const use = prepared<{ used: boolean }>(
+  'passkey_use',
+  `WITH used AS (
+     UPDATE passkeys SET counter = $2::bigint, last_used_at = $3
+     WHERE credential_id = $1 AND (counter < $2::bigint OR (counter = 0 AND $2::bigint = 0)) RETURNING id
+   ), noted AS (
+     INSERT INTO activities (reference, sealed, expires_on) SELECT $4::bytea, $5::bytea, $6::date FROM used
+   )
+   SELECT EXISTS (SELECT FROM used) AS used`,
+);
 
 const isEcKey = (publicKey: Buffer): boolean =>
   cose.isCOSEPublicKeyEC2(decodeCredentialPublicKey(new Uint8Array(publicKey)));
@@ -258,33 +269,30 @@ export const verify = async (
 ): Promise<PasskeySignIn> => {
   if (!isCredential(response)) return { outcome: 'wrong' };
   const assertion = response as unknown as AuthenticationResponseJSON;
-  const stored = await find(ctx, assertion.id);
+  const credential = Buffer.from(assertion.id, 'base64url');
+  const [stored] = await byCredential(ctx, credential);
   // For an unknown passkey the same is done: by the time it takes, nobody tells a made-up id from somebody's own.
   const counter = await assertedCounter(rp, challenge, assertion, stored ?? nobodys());
-  return inTransaction(ctx, async (tx): Promise<PasskeySignIn> => {
-    const refuse = async (reason: 'wrong' | 'not-active' | 'counter'): Promise<{ outcome: 'wrong' }> => {
-      const about = stored === undefined ? {} : { account: stored.account_id };
-      await audit.record(tx, 'sign-in-refused', { ...about, detail: { method: 'passkey', reason } });
-      return { outcome: 'wrong' };
-    };
-    if (stored === undefined) {
-      const refused = await refuse('wrong');
-      return isDecoy(tx, assertion.id) ? refused : { ...refused, unknown: assertion.id };
-    }
-    const account = stored.account_id;
-    if (counter === undefined) return refuse('wrong');
-    if (stored.status !== 'active') return refuse('not-active');
-    // WebAuthn L3 §6.1.1: authenticators that count must count up; a lower value tells of a copy. Synced ones stay at 0.
-    const [used] = await tx
-      .db('passkeys')
-      .where({ credential_id: Buffer.from(assertion.id, 'base64url') })
-      .whereRaw('(counter < ? OR (counter = 0 AND ? = 0))', [counter, counter])
-      .update({ counter, last_used_at: startOfDay(tx.now()) })
-      .returning('account_id');
-    if (used === undefined) return refuse('counter');
-    await audit.record(tx, 'sign-in-proven', { account, detail: { method: 'passkey' } });
-    return { outcome: 'proven', account, userVerified: true, ...(stored.weak && { weak: true }) };
+  const refuse = async (reason: 'wrong' | 'not-active' | 'counter'): Promise<{ outcome: 'wrong' }> => {
+    const about = stored === undefined ? {} : { account: stored.account_id };
+    await audit.record(ctx, 'sign-in-refused', { ...about, detail: { method: 'passkey', reason } });
+    return { outcome: 'wrong' };
+  };
+  if (stored === undefined) {
+    const refused = await refuse('wrong');
+    return isDecoy(ctx, assertion.id) ? refused : { ...refused, unknown: assertion.id };
+  }
+  const { account_id: account, data_key: wrapped } = stored;
+  if (counter === undefined) return refuse('wrong');
+  if (stored.status !== 'active' || wrapped === null) return refuse('not-active');
+  const seal = accountSeal(ctx.keys, account, ctx.keys.openDataKey(account, wrapped, stored.data_key_version));
+  const used = await audit.recordSignIn(ctx, account, seal, { method: 'passkey' }, async (line) => {
+    const { reference, sealed, expiresOn } = line;
+    const [row] = await use(ctx, credential, counter, startOfDay(ctx.now()), reference, sealed, expiresOn);
+    return row?.used === true;
   });
+  if (!used) return refuse('counter');
+  return { outcome: 'proven', account, userVerified: true, ...(stored.weak && { weak: true }) };
 };
 
 /** Writes a passkey without a transaction or audit row of its own; for `register`. Throws if its id is known already. */

@@ -191,7 +191,10 @@ export const verify = async (
   const { id, data_key: wrapped } = active;
   if (wrapped === null) throw new Error('an active account without a data key');
   const seal = accountSeal(ctx.keys, id, ctx.keys.openDataKey(id, wrapped, active.data_key_version));
-  await attempts.settle(ctx, reserved, reservedAt, audit.signInLine(ctx, id, seal, { method: 'password' }));
+  await audit.recordSignIn(ctx, id, seal, { method: 'password' }, async (line) => {
+    await attempts.settle(ctx, reserved, reservedAt, line);
+    return true;
+  });
   return { outcome: 'proven', account: id, ...(active.weak === true && { weak: true }) };
 };
 
