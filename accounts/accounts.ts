@@ -161,11 +161,18 @@ export const register = (ctx: Context, wanted: NewAccount): Promise<Registered> 
     };
   }).catch(takenBy);
 
-/** Finds an account, whatever its status, by e-mail address or Kennung. */
-export const findByIdentifier = async (ctx: Context, identifier: string): Promise<AccountId | undefined> => {
+/** Finds an account, whatever its status, by e-mail address or Kennung; with `kind`, one of that kind alone. */
+export const findByIdentifier = async (
+  ctx: Context,
+  identifier: string,
+  kind?: Account['kind'],
+): Promise<AccountId | undefined> => {
   const wanted = identifierIndex(ctx, identifier);
   if (wanted === undefined) return undefined;
-  const [row] = await ctx.db('accounts').where(wanted.column, wanted.index).select('id');
+  const [row] = await ctx
+    .db('accounts')
+    .where({ [wanted.column]: wanted.index, ...(kind && { kind }) })
+    .select('id');
   return row?.id;
 };
 

@@ -47,27 +47,26 @@ const lookUp = async (
   if ('pseudonym' in query) return byPseudonym(ctx, town, query.pseudonym);
   const typed = 'kennung' in query ? query.kennung : query.email;
   const parsed = 'kennung' in query ? kennungen.parse(typed) : parseEmail(typed);
-  const found = parsed && (await accounts.findByIdentifier(ctx, parsed));
-  const [row] = found === undefined ? [] : await ctx.db('accounts').where({ id: found, kind: 'citizen' }).select('id');
-  return row?.id;
+  return parsed && accounts.findByIdentifier(ctx, parsed, 'citizen');
 };
 
-/** Finds a citizen's account: exact match only, throttled for each member of staff, on the record. */
-export const find = async (
-  ctx: Context,
-  by: string,
-  town: Pick<Town, 'organisations'>,
-  query: Query,
-): Promise<Found> => {
-  const bucket = { kind: 'staff', key: `search ${by}`, limit: SEARCHES, windowSeconds: SEARCH_WINDOW_SECONDS } as const;
-  const reserved = await attempts.reserve(ctx, [bucket]);
-  if (reserved.outcome === 'wait') return reserved;
-  const account = await lookUp(ctx, town, query);
-  // Which account it was stands in the row; by which pseudonym it was named does not: that would be a service.
-  const detail = { by: kindOf(query), found: account !== undefined };
-  await audit.record(ctx, 'account-searched', { ...(account !== undefined && { account }), detail });
-  return account === undefined ? { outcome: 'none' } : { outcome: 'found', account };
-};
+/** Finds a citizen's account: exact match only, throttled for each member of staff, on the record; all of it or nothing. */
+export const find = (ctx: Context, by: string, town: Pick<Town, 'organisations'>, query: Query): Promise<Found> =>
+  inTransaction(ctx, async (tx): Promise<Found> => {
+    const bucket = {
+      kind: 'staff',
+      key: `search ${by}`,
+      limit: SEARCHES,
+      windowSeconds: SEARCH_WINDOW_SECONDS,
+    } as const;
+    const reserved = await attempts.reserve(tx, [bucket]);
+    if (reserved.outcome === 'wait') return reserved;
+    const account = await lookUp(tx, town, query);
+    // Which account it was stands in the row; by which pseudonym it was named does not: that would be a service.
+    const detail = { by: kindOf(query), found: account !== undefined };
+    await audit.record(tx, 'account-searched', { ...(account !== undefined && { account }), detail });
+    return account === undefined ? { outcome: 'none' } : { outcome: 'found', account };
+  });
 
 /** What the counter needs to see: enough to compare with a card and to know what can be done, and no more. */
 export type View = {

@@ -94,20 +94,25 @@ export const find = async (ctx: Context, email: EmailAddress): Promise<Member | 
 };
 
 /**
- * Who acts, by the account that signed in, with the roles that act now; undefined if it is no (longer a) member. Called
- * within the transaction of what they do: the row locks make the taking of a role wait for it, or it for the taking.
+ * Who acts, by the account that signed in, with the roles that act now; undefined if it is no (longer a) member. With
+ * `held`, called within the transaction of what they change: the row locks make the taking of a role wait for it, or it
+ * for the taking.
  */
-export const acting = async (ctx: Context, account: AccountId): Promise<Member | undefined> => {
-  const [row] = await ctx
-    .db('staff')
-    .join('accounts', 'accounts.id', 'staff.account_id')
-    .where({ 'staff.account_id': account, 'accounts.status': 'active', 'accounts.kind': 'staff' })
-    .whereNull('staff.ended_at')
-    .forShare()
-    .select('staff.id', 'staff.sealed', 'staff.account_id', 'staff.ended_at');
-  if (row === undefined) return undefined;
-  const roles = await ctx.db('staff_roles').where({ staff_id: row.id }).forShare().select('role', 'acts_from as from');
-  const member = open(ctx, { ...row, roles });
+export const acting = async (ctx: Context, account: AccountId, held: boolean): Promise<Member | undefined> => {
+  const lock = (table: string): string => (held ? `FOR SHARE OF ${table}` : '');
+  const { rows } = await ctx.db.raw(
+    `WITH member AS (
+       SELECT s.id, s.sealed, s.account_id, s.ended_at FROM staff s JOIN accounts a ON a.id = s.account_id
+       WHERE s.account_id = ? AND s.ended_at IS NULL AND a.status = 'active' AND a.kind = 'staff' ${lock('s, a')}
+     ), granted AS (
+       SELECT r.role, r.acts_from FROM staff_roles r JOIN member m ON m.id = r.staff_id ${lock('r')}
+     )
+     SELECT m.*, coalesce((SELECT json_agg(json_build_object('role', role, 'from', acts_from)) FROM granted), '[]') AS roles
+     FROM member m`,
+    [account],
+  );
+  if (rows[0] === undefined) return undefined;
+  const member = open(ctx, rows[0]);
   const waits = new Set(member.waiting.map(({ role }) => role));
   return { ...member, roles: member.roles.filter((role) => !waits.has(role)) };
 };

@@ -31,7 +31,7 @@ const hire = async (...roles: Role[]): Promise<Person> => {
 const rolesAt = async (account: AccountId, hours: number): Promise<readonly Role[] | undefined> => {
   const ctx = town.context();
   const later = { ...ctx, now: () => new Date(Date.now() + hours * HOUR) };
-  return ctx.db.transaction(async (db) => (await staff.acting({ ...later, db }, account))?.roles);
+  return ctx.db.transaction(async (db) => (await staff.acting({ ...later, db }, account, true))?.roles);
 };
 
 const fileOf = (clientId: string, host = `${clientId}.stadt.example`): { name: string; text: string } => ({

@@ -66,9 +66,12 @@ export const checkAccess = async (ctx: Koa.Context, provider: Provider, issuer: 
   const url = new URL(ctx.path, issuer).href;
   const checked = await checkProof(proof, { method: ctx.method, url, token, now });
   if (checked === undefined || stored.jkt !== checked.thumbprint) return refused('the DPoP proof does not fit');
-  const grant = stored.grantId === undefined ? undefined : await provider.Grant.find(stored.grantId);
+  const [grant, first] = await Promise.all([
+    stored.grantId === undefined ? undefined : provider.Grant.find(stored.grantId),
+    isFirstUse(provider, checked.jti, now),
+  ]);
   if (grant === undefined || grant.accountId !== stored.accountId) return refused('the sign-in was ended');
-  if (!(await isFirstUse(provider, checked.jti, now))) return refused('the DPoP proof was used before');
+  if (!first) return refused('the DPoP proof was used before');
   const account = parseAccountId(stored.accountId);
   return account === undefined ? refused('the access token is not valid') : { outcome: 'account', account };
 };

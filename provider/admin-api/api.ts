@@ -52,8 +52,8 @@ const verbOf = (path: string): { name: VerbName; verb: Verb } | undefined => {
 };
 
 /**
- * Runs one verb in one transaction: who acts and with which roles is read and locked in it, so that a role that is
- * taken meanwhile either is still there until the end or is not there at all. A refusal and a dry run leave nothing.
+ * Runs one verb in one transaction: who acts and with which roles is read in it, and locked for a change, so that a role
+ * that is taken meanwhile either is still there until the end or is not there at all. A refusal and a dry run leave nothing.
  */
 const handle = async (
   deps: AdminDeps,
@@ -63,7 +63,7 @@ const handle = async (
 ): Promise<Handled> => {
   const system = deps.context();
   const permitted = async (tx: Context): Promise<staff.Member | Handled> => {
-    const by = await staff.acting(tx, account);
+    const by = await staff.acting(tx, account, verb.changes);
     if (by === undefined) return { outcome: 'no-staff' };
     if (isPermitted(name, by.roles)) return by;
     const waiting = by.waiting.filter(({ role }) => isPermitted(name, [role])).map(({ from }) => from.getTime());
