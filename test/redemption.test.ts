@@ -11,20 +11,19 @@ import * as recoveryCases from '../accounts/recovery-cases.ts';
 import { citizenLetters } from '../interactions/citizen-letters.ts';
 import { de } from '../interactions/texts/de.ts';
 import { letterTextsIn } from '../interactions/texts/letters.ts';
-import { userinfo } from './harness/relying-party.ts';
+import { LetterVisit, NEW_PASSWORD } from './harness/letter-visit.ts';
+import { basic, post, redeem, userinfo } from './harness/relying-party.ts';
 import { ASK, heading, type Person, Stage } from './harness/sign-in.ts';
 import { makeMember } from './harness/staff.ts';
 import { TEST_TOWN } from './harness/town.ts';
-import { type Answer, Visitor } from './harness/visitor.ts';
 
-const NEW_PASSWORD = 'sieben leise Enten im Schilf';
 const t_ = letterTextsIn('de');
 let stage: Stage;
 let clerk: string;
 let approver: string;
 
 test.before(async () => {
-  stage = await Stage.start();
+  stage = await Stage.start({ registered: (registration) => ({ ...registration, refreshTokens: true }) });
   const ctx = stage.town.context();
   const chief = await makeMember(ctx, ['chief']);
   clerk = (await makeMember(ctx, ['clerk'], { by: chief.id })).id;
@@ -44,32 +43,6 @@ const letterFor = async (account: AccountId): Promise<string> => {
   if (approved.outcome !== 'approved') throw new Error(approved.outcome);
   return approved.code.reveal();
 };
-
-/** The pages of the letter, form by form. */
-class LetterVisit {
-  readonly visitor = new Visitor();
-  page!: Answer;
-
-  async open(code: string): Promise<this> {
-    this.page = await this.visitor.open(`${stage.town.issuer}/brief`);
-    return this.send('code', { code });
-  }
-
-  async send(action: string, values: Record<string, string> = {}): Promise<this> {
-    this.page = await this.visitor.submitTo(this.page, action, values);
-    return this;
-  }
-
-  async choosePassword(): Promise<this> {
-    await this.send('choose-password');
-    return this.send('new-password', { new_password: NEW_PASSWORD, repeated_password: NEW_PASSWORD });
-  }
-
-  /** The key of the app, as somebody types it off the page. */
-  get secret(): string {
-    return /<code>([A-Z2-7 ]{32,})<\/code>/.exec(this.page.text)?.[1]?.replaceAll(' ', '') ?? '';
-  }
-}
 
 const proofedPerson = async (): Promise<Person> => {
   const person = await stage.newPerson({ app: true, proofed: true });
@@ -91,6 +64,7 @@ test.serial(
   'a password with an app: the old factors, sessions and tokens end, and the level is gone until proofed again',
   async (t) => {
     const person = await proofedPerson();
+    const passkey = await stage.addPasskey(person);
     const before = await stage.visit().open({ claims: ASK });
     await before.signIn(person);
     await before.send('totp', { code: await stage.appCode() });
@@ -98,7 +72,7 @@ test.serial(
     t.is(had['acr'], ACR.substantial);
     t.truthy(await verified(person.account));
 
-    const letter = await new LetterVisit().open(await letterFor(person.account));
+    const letter = await new LetterVisit(stage.town.issuer).open(await letterFor(person.account));
     await letter.choosePassword();
     t.is(heading(letter.page), t_.second.title);
     const { secret } = letter;
@@ -118,10 +92,17 @@ test.serial(
     const old = await stage.visit().open();
     await old.signIn(person);
     t.is(old.heading, de.signIn.title, 'the old password is over');
+    await old.usePasskey(passkey);
+    t.is(old.heading, de.signIn.title, 'the old passkey, too');
+    t.is(old.callback, undefined);
 
     const after = await stage.visit().open({ claims: ASK });
     await after.signIn(person, { password: NEW_PASSWORD });
     t.is(after.heading, de.secondFactor.title);
+    await after.send('totp', { code: await stage.appCode() });
+    t.is(after.heading, de.secondFactor.title, 'the old app');
+    await after.send('backup-code', { backup_code: person.codes[0] ?? '' });
+    t.is(after.heading, de.secondFactor.title, 'and the old codes on paper');
     stage.advance(31_000);
     await after.send('totp', { code: await generate({ secret, epoch: stage.seconds }) });
     const now = await after.claims();
@@ -134,7 +115,7 @@ test.serial(
 
 test.serial('a weaker proof afterwards brings its own level, not the one from before', async (t) => {
   const person = await proofedPerson();
-  const letter = await new LetterVisit().open(await letterFor(person.account));
+  const letter = await new LetterVisit(stage.town.issuer).open(await letterFor(person.account));
   await letter.choosePassword();
   await letter.send('without-app');
   t.is(heading(letter.page), t_.done.title);
@@ -151,22 +132,42 @@ test.serial('a weaker proof afterwards brings its own level, not the one from be
   t.is(row.proofing, 'low');
 });
 
-test.serial('an access token from before the recovery is refused at once', async (t) => {
+test.serial('tokens from before the recovery are refused at once, at the token endpoint as well', async (t) => {
   const person = await stage.newPerson();
-  const visit = await stage.visit().open();
+  const visit = await stage.visit().open({ scope: 'openid offline_access', prompt: 'consent' });
   await visit.signIn(person);
-  const token = await visit.accessToken();
-  t.is((await userinfo(stage.town, token)).status, 200);
-  const letter = await new LetterVisit().open(await letterFor(person.account));
+  const code = visit.callback?.get('code') ?? '';
+  const first = (await redeem(stage.town, 'fahrkarte', code, visit.proof.verifier)).body;
+  const refresh = (token: string | undefined) =>
+    post(
+      stage.town,
+      '/token',
+      { grant_type: 'refresh_token', refresh_token: token ?? '' },
+      basic(stage.town, 'fahrkarte'),
+    );
+  const second = await refresh(first['refresh_token']);
+  t.is(second.status, 200, 'until then it is good');
+  const access = second.body['access_token'] ?? '';
+  t.is((await userinfo(stage.town, access)).status, 200);
+
+  const letter = await new LetterVisit(stage.town.issuer).open(await letterFor(person.account));
   await letter.choosePassword();
   await letter.send('without-app');
-  t.is((await userinfo(stage.town, token)).status, 401);
+  t.is((await userinfo(stage.town, access)).status, 401);
+  for (const token of [second.body['refresh_token'], first['refresh_token']]) {
+    const { status, body } = await refresh(token);
+    t.is(status, 400);
+    t.is(body['error'], 'invalid_grant');
+  }
 });
 
 test.serial('two browsers with one letter: one redeems it, the other is told', async (t) => {
   const person = await stage.newPerson();
   const code = await letterFor(person.account);
-  const both = await Promise.all([new LetterVisit().open(code), new LetterVisit().open(code)]);
+  const both = await Promise.all([
+    new LetterVisit(stage.town.issuer).open(code),
+    new LetterVisit(stage.town.issuer).open(code),
+  ]);
   for (const one of both) await one.choosePassword();
   await Promise.all(both.map((one) => one.send('without-app')));
   t.deepEqual(both.map(({ page }) => heading(page)).sort(), [t_.code.title, t_.done.title].sort());

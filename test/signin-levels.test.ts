@@ -1,11 +1,8 @@
 /** An acr is never above the evidence: every set of factors, moved clocks, two tabs, changed ids, going back. */
 import test from 'ava';
-import * as accounts from '../accounts/accounts.ts';
 import { ACR } from '../accounts/assurance.ts';
-import * as passkeys from '../accounts/passkeys.ts';
 import { de } from '../interactions/texts/de.ts';
-import { SoftPasskey } from './harness/authenticator.ts';
-import { ASK, essential, type Person, type ServiceVisit, Stage } from './harness/sign-in.ts';
+import { ASK, essential, Stage } from './harness/sign-in.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -16,30 +13,6 @@ test.before(async () => {
 });
 test.serial.beforeEach(() => stage.resetClock());
 test.after.always(() => stage?.town.close());
-
-const rpOf = () => ({ id: new URL(stage.town.issuer).hostname, origin: stage.town.issuer, name: 'Teststadt' });
-const addPasskey = async ({ account }: Person): Promise<SoftPasskey> => {
-  const ctx = stage.town.context();
-  const key = new SoftPasskey((await accounts.load(ctx, account))?.passkeyHandle ?? Buffer.alloc(0));
-  const challenge = Buffer.alloc(32, 3).toString('base64url');
-  const rp = rpOf();
-  const created = await passkeys.verifyCreation(
-    rp,
-    challenge,
-    key.create({ challenge, origin: rp.origin, rpId: rp.id }),
-  );
-  if (created.outcome !== 'ok') throw new Error(created.reason);
-  await passkeys.add(ctx, account, created.passkey);
-  return key;
-};
-type Begun = { ceremony: string; options: { challenge: string } };
-const usePasskey = async (visit: ServiceVisit, key: SoftPasskey): Promise<{ ceremony: string; response: string }> => {
-  const { ceremony, options } = JSON.parse((await visit.post('passkey-options')).text) as Begun;
-  const rp = rpOf();
-  const response = JSON.stringify(key.get({ challenge: options.challenge, origin: rp.origin, rpId: rp.id }));
-  await visit.send('passkey', { ceremony, response });
-  return { ceremony, response };
-};
 
 type Factor = 'pwd' | 'otp' | 'code' | 'passkey';
 const FACTORS: readonly Factor[] = ['pwd', 'otp', 'code', 'passkey'];
@@ -59,7 +32,7 @@ const levelOf = (shown: readonly Factor[], app: boolean): string | undefined => 
 for (const app of [false, true]) {
   test.serial(`every set of factors gives its level and no more (${app ? 'with' : 'without'} an app)`, async (t) => {
     const person = await stage.newPerson({ app, proofed: true });
-    const key = await addPasskey(person);
+    const key = await stage.addPasskey(person);
     let codes = 0;
     for (const shown of SUBSETS.filter((set) => app || !set.includes('otp'))) {
       const visit = await stage.visit().open({ claims: ASK });
@@ -70,7 +43,7 @@ for (const app of [false, true]) {
           `/${factor === 'pwd' ? 'sign-in' : factor === 'otp' ? 'totp' : factor === 'code' ? 'backup-code' : 'passkey'}"`,
         );
         if (factor === 'pwd' && asked) await visit.signIn(person);
-        if (factor === 'passkey' && asked) await usePasskey(visit, key);
+        if (factor === 'passkey' && asked) await visit.usePasskey(key);
         const otp = factor === 'otp' ? await stage.appCode() : '';
         const code = factor === 'code' ? (person.codes[codes++ % 10] ?? '') : '';
         if (factor === 'otp') await (asked ? visit.send('totp', { code: otp }) : visit.post('totp', { code: otp }));
@@ -123,10 +96,10 @@ test.serial('after two hours only the proof that has grown old is asked for agai
 
 test.serial('after half an hour without use a service that may not ask gets what still holds', async (t) => {
   const person = await stage.newPerson({ proofed: true });
-  const key = await addPasskey(person);
+  const key = await stage.addPasskey(person);
   stage.advance(-100 * MINUTE_MS);
   const visit = await stage.visit().open({ claims: ASK });
-  await usePasskey(visit, key);
+  await visit.usePasskey(key);
   t.is((await visit.claims())['acr'], ACR.substantial);
   stage.advance(31 * MINUTE_MS);
   const low = await stage.visit(visit.visitor).open({ claims: essential(ACR.low), prompt: 'none' });
@@ -135,10 +108,10 @@ test.serial('after half an hour without use a service that may not ask gets what
 
 test.serial('a passkey’s answer counts once, in the interaction that asked, and not for another browser', async (t) => {
   const person = await stage.newPerson({ proofed: true });
-  const key = await addPasskey(person);
+  const key = await stage.addPasskey(person);
   const visit = await stage.visit().open({ claims: ASK });
   const { page } = visit;
-  const { ceremony, response } = await usePasskey(visit, key);
+  const { ceremony, response } = await visit.usePasskey(key);
   t.truthy(visit.callback?.get('code'));
   const replays = [await stage.visit().open(), await stage.visit(visit.visitor).open({ prompt: 'login' })];
   for (const other of replays) {

@@ -1,9 +1,12 @@
 /** Sign-ins without a browser, form by form: a town whose clock can be moved, its citizens, and visits of a service. */
 import { generate } from 'otplib';
+import * as accounts from '../../accounts/accounts.ts';
 import * as backupCodes from '../../accounts/backup-codes.ts';
 import { recordProofing } from '../../accounts/factors.ts';
 import { type AccountId, parseAccountId } from '../../accounts/ids.ts';
+import * as passkeys from '../../accounts/passkeys.ts';
 import * as totp from '../../accounts/totp.ts';
+import { SoftPasskey } from './authenticator.ts';
 import { addCitizen, atHome, authorizationUrl, pkce, redeem } from './relying-party.ts';
 import { type RunningTown, startTown } from './town.ts';
 import { type Answer, forms, Visitor } from './visitor.ts';
@@ -63,6 +66,23 @@ export class Stage {
     return { email, account, codes: await backupCodes.generate(this.town.context(), account) };
   }
 
+  /** As passkeys know the provider. */
+  get rp(): passkeys.RelyingParty {
+    const { issuer } = this.town;
+    return { id: new URL(issuer).hostname, origin: issuer, name: 'Teststadt' };
+  }
+
+  async addPasskey({ account }: Pick<Person, 'account'>): Promise<SoftPasskey> {
+    const ctx = this.town.context();
+    const key = new SoftPasskey((await accounts.load(ctx, account))?.passkeyHandle ?? Buffer.alloc(0));
+    const challenge = Buffer.alloc(32, 3).toString('base64url');
+    const { origin, id: rpId } = this.rp;
+    const created = await passkeys.verifyCreation(this.rp, challenge, key.create({ challenge, origin, rpId }));
+    if (created.outcome !== 'ok') throw new Error(created.reason);
+    await passkeys.add(ctx, account, created.passkey);
+    return key;
+  }
+
   visit(visitor = new Visitor()): ServiceVisit {
     return new ServiceVisit(this, visitor);
   }
@@ -105,6 +125,16 @@ export class ServiceVisit {
 
   signIn(person: Pick<Person, 'email'>, more: Record<string, string> = {}): Promise<this> {
     return this.send('sign-in', { identifier: person.email, password: PASSWORD, ...more });
+  }
+
+  /** Signs in with a passkey; what was sent, to be sent again. */
+  async usePasskey(key: SoftPasskey): Promise<{ ceremony: string; response: string }> {
+    const begun = JSON.parse((await this.post('passkey-options')).text);
+    const { ceremony, options } = begun as { ceremony: string; options: { challenge: string } };
+    const { origin, id: rpId } = this.stage.rp;
+    const response = JSON.stringify(key.get({ challenge: options.challenge, origin, rpId }));
+    await this.send('passkey', { ceremony, response });
+    return { ceremony, response };
   }
 
   /** The token of the forms on the page. */
