@@ -16,7 +16,8 @@ export type Bucket = {
     | 'letter-code'
     | 'staff'
     | 'totp'
-    | 'device';
+    | 'device'
+    | 'proof';
   readonly key: string;
   readonly limit: number;
   readonly windowSeconds: number;

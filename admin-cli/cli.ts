@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { styleText } from 'node:util';
+import { EXIT, Refusal } from './command.ts';
 import { type CliTexts, textsIn } from './texts.ts';
 
 export type Language = 'de' | 'en';
@@ -52,9 +53,14 @@ export const openCli = (process: NodeJS.Process, argv: readonly string[]): Cli =
     interactive: stdin.isTTY === true && stderr.isTTY === true,
     async ask(question) {
       const line = createInterface({ input: stdin, output: stderr });
+      // Ctrl-C and the end of the input close it without an answer.
+      const left = new Promise<never>((_, reject) => {
+        line.once('close', () => reject(new Refusal(EXIT.aborted, `\n${textsIn(language).aborted}`)));
+      });
       try {
-        return await line.question(question);
+        return await Promise.race([line.question(question), left]);
       } finally {
+        left.catch(() => {});
         line.close();
       }
     },

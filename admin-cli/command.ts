@@ -52,6 +52,8 @@ export const EXIT = {
   wait: 5,
   unavailable: 6,
   faults: 7,
+  /** As shells count it: 128 and the number of SIGINT. */
+  aborted: 130,
 } as const;
 
 /** Said to the person, who can put it right. */
@@ -86,19 +88,36 @@ export const optionsOf = (command: Command): Readonly<Record<string, Option>> =>
   ...COMMON,
 });
 
+type Token = {
+  readonly rawName: string;
+  readonly value?: string | undefined;
+  readonly inlineValue?: boolean | undefined;
+};
+
+const faultOf = (cli: Cli, option: Option | undefined, { rawName, value, inlineValue }: Token): string | undefined => {
+  if (option === undefined) return cli.t.unknownOption(rawName);
+  if (option.type === 'boolean') return value === undefined ? undefined : cli.t.takesNoValue(rawName);
+  const forgotten = value === undefined || (inlineValue !== true && value.startsWith('-'));
+  return forgotten ? cli.t.needsValue(rawName) : undefined;
+};
+
 /** Reads the words after a command's name; throws a `Refusal` that says which is wrong. */
 export const readArgs = (cli: Cli, command: Command, argv: readonly string[]): Args & { help: boolean } => {
   const known = optionsOf(command);
-  let parsed: { values: Record<string, unknown>; positionals: string[] };
-  try {
-    parsed = parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      strict: true,
-      options: Object.fromEntries(Object.entries(known).map(([name, { type }]) => [name, { type }])),
-    });
-  } catch (error) {
-    throw new Refusal(EXIT.usage, (error as Error).message);
+  const parsed = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    // Not strict: its errors are in English alone.
+    strict: false,
+    tokens: true,
+    options: Object.fromEntries(
+      Object.entries(known).map(([name, { type }]) => [name, { type, ...(name === 'help' && { short: 'h' }) }]),
+    ),
+  });
+  for (const token of parsed.tokens) {
+    if (token.kind !== 'option') continue;
+    const fault = faultOf(cli, Object.hasOwn(known, token.name) ? known[token.name] : undefined, token);
+    if (fault !== undefined) throw new Refusal(EXIT.usage, fault);
   }
   const values = parsed.values as Args['options'];
   for (const [name, option] of Object.entries(known)) {
@@ -148,5 +167,6 @@ const ask = async (cli: Cli, name: string, text: string, values?: readonly strin
     const fitting = values?.filter((value) => value.startsWith(answer)) ?? [];
     if (values?.includes(answer) === true) return answer;
     if (answer !== '' && fitting.length === 1 && fitting[0] !== undefined) return fitting[0];
+    if (values !== undefined) cli.say(cli.t.choose(values.length));
   }
 };

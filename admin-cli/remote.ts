@@ -1,5 +1,6 @@
-import { writeFileSync } from 'node:fs';
-import { DELIVERIES } from '../accounts/terms.ts';
+import { accessSync, constants, existsSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DELIVERIES, LOCK_REASONS } from '../accounts/terms.ts';
 import type { Cli } from './cli.ts';
 import { type Args, type Command, EXIT, Refusal } from './command.ts';
 import { when } from './moments.ts';
@@ -33,6 +34,7 @@ export const remote = (spec: Remote): Command => ({
   async run(cli, args) {
     const input = spec.input?.(args, cli) ?? fieldsOf(args);
     const ask = async (commit: boolean, confirmed = false): Promise<boolean> => {
+      if (commit && 'output' in spec.options) checkOutput(cli, args);
       const result = await call(cli, spec.name, { ...input, ...(spec.changes && { commit }) });
       const { committed, ...rest } = result;
       const shown = { ...rest, ...saveLetter(cli, result, args) };
@@ -63,11 +65,19 @@ const saveLetter = (cli: Cli, result: Result, args: Args): { letter?: string } =
       writeFileSync(file, Buffer.from(letter, 'base64'), { mode: 0o600, flag: 'wx' });
       return { letter: file };
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      if (typeof asked === 'string') throw new Refusal(EXIT.refused, cli.t.fileExists(file));
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (code === 'EEXIST' && typeof asked !== 'string') continue;
+      throw new Refusal(EXIT.refused, cli.t.letterLost(file, code));
     }
   }
-  throw new Refusal(EXIT.refused, cli.t.fileExists('brief.pdf'));
+  throw new Refusal(EXIT.refused, cli.t.letterLost(`brief-${subject}.pdf`, 'EEXIST'));
+};
+
+/** Before anything is changed: a letter that cannot be kept should not be made. */
+const checkOutput = (cli: Cli, args: Args): void => {
+  const { output } = args.options;
+  if (typeof output === 'string' && existsSync(output)) throw new Refusal(EXIT.usage, cli.t.fileExists(output));
+  accessSync(typeof output === 'string' ? dirname(output) : '.', constants.W_OK);
 };
 
 /** The state of something, in the person's words. */
@@ -138,6 +148,26 @@ export const TICKET = {
     text: { de: 'Ticketnummer des Bürgerbüros', en: 'ticket number of the office' },
   },
 } as const satisfies Command['options'];
+
+/** Why an account is locked, unlocked or closed. */
+export const WHY = {
+  reason: { type: 'string', required: true, values: LOCK_REASONS, text: { de: 'Grund', en: 'reason' } },
+  ...TICKET,
+} as const satisfies Command['options'];
+
+/** A service, named by a word on its own. */
+export const SERVICE = {
+  name: 'DIENST',
+  text: { de: 'client_id des Dienstes', en: 'client_id of the service' },
+  required: true,
+} as const satisfies NonNullable<Command['positional']>;
+
+/** A member of staff, named by a word on its own. */
+export const MEMBER = {
+  name: 'E-MAIL',
+  text: { de: 'dienstliche E-Mail-Adresse', en: 'office e-mail address' },
+  required: true,
+} as const satisfies NonNullable<Command['positional']>;
 
 export const DELIVERY = {
   delivery: {

@@ -112,8 +112,10 @@ const renew = async (cli: Cli, kept: Kept, config: oidc.Configuration, pair: oid
       ...(expires_in !== undefined && { expires_in }),
     });
   } catch (error) {
-    if (error instanceof oidc.ResponseBodyError) throw new Refusal(EXIT.signIn, cli.t.noSession);
-    throw error;
+    if (!(error instanceof oidc.ResponseBodyError)) throw error;
+    throw error.status >= 500
+      ? new Refusal(EXIT.unavailable, cli.t.unavailable)
+      : new Refusal(EXIT.signIn, cli.t.noSession);
   }
   return read(cli.env) ?? kept;
 };
@@ -153,15 +155,27 @@ export const call = async (
   }
 };
 
+/** What was answered; undefined if it is not whole. */
+const readObject = async (answer: Response): Promise<Record<string, unknown> | undefined> => {
+  try {
+    return (await answer.json()) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+};
+
 const read2xx = async (cli: Cli, verb: string, answer: Response): Promise<Record<string, unknown>> => {
-  const said = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
+  const said = await readObject(answer);
+  // The connection broke off: whether it has happened is not known here.
+  if (said === undefined && answer.ok)
+    throw new Refusal(EXIT.unavailable, cli.t.unreachable(new URL(answer.url).origin));
   // Names and reasons come from all sorts of people. An export goes to a file, as it is.
-  const body = verb === 'audit export' ? said : plain(said);
+  const body = verb === 'audit export' ? (said ?? {}) : plain(said ?? {});
   switch (answer.status) {
     case 200:
       return body;
     case 400:
-      throw new Refusal(EXIT.usage, cli.t.wrongFields(Array.isArray(body['fields']) ? body['fields'] : []));
+      throw new Refusal(EXIT.usage, wrongFields(cli, body['fields']));
     case 401:
       throw new Refusal(EXIT.signIn, cli.t.noSession);
     case 403:
@@ -176,6 +190,12 @@ const read2xx = async (cli: Cli, verb: string, answer: Response): Promise<Record
   }
 };
 
+/** Which values were not acceptable, in the person's words where there are some. */
+const wrongFields = (cli: Cli, fields: unknown): string => {
+  const names = Array.isArray(fields) ? fields.map(String) : [];
+  return cli.t.wrongFields(names.map((name) => cli.t.fields[name] ?? `--${name.replaceAll('_', '-')}`));
+};
+
 const notPermitted = (cli: Cli, verb: string, { error, from }: Record<string, unknown>): string => {
   if (error === 'no_staff') return cli.t.noStaff;
   return typeof from === 'string' ? cli.t.notYet(verb, when(cli, from)) : cli.t.notPermitted(verb);
@@ -186,7 +206,7 @@ const refused = (cli: Cli, { reason, error: _, ...detail }: Record<string, unkno
   const faults = Array.isArray(detail['faults']) ? detail['faults'].map((fault) => `\n  ${fault}`).join('') : '';
   const rest = Object.entries(detail)
     .filter(([key]) => key !== 'faults')
-    .map(([, value]) => cli.t.status[String(value)] ?? String(value));
+    .map(([key, value]) => (key === 'until' ? when(cli, value) : (cli.t.status[String(value)] ?? String(value))));
   const more = rest.length === 0 ? '' : ` (${rest.join(', ')})`;
   return new Refusal(name === 'wait' ? EXIT.wait : EXIT.refused, `${cli.t.reasons[name] ?? name}${more}${faults}`);
 };

@@ -1,7 +1,7 @@
 import { describe } from '../../accounts/client-failure-texts.ts';
 import type { Cause, Facts } from '../../accounts/client-failures.ts';
 import { when } from '../moments.ts';
-import { remote } from '../remote.ts';
+import { remote, SERVICE } from '../remote.ts';
 import { DIAGNOSIS_TEXTS } from '../texts/diagnosis.ts';
 
 type Seen = {
@@ -22,11 +22,7 @@ export const clientDiagnose = remote({
     en: 'shows what went wrong between the provider and a service in the last 24 hours, and why',
   },
   options: {},
-  positional: {
-    name: 'DIENST',
-    text: { de: 'client_id des Dienstes', en: 'client_id of the service' },
-    required: true,
-  },
+  positional: SERVICE,
   changes: false,
   examples: ['client diagnose bibliothek', 'client diagnose bibliothek --json'],
   input: ({ words }) => ({ client: words[0] }),

@@ -1,4 +1,4 @@
-import { remote } from '../remote.ts';
+import { remote, SERVICE } from '../remote.ts';
 export const clientRotateSecret = remote({
   name: 'client rotate-secret',
   text: {
@@ -6,11 +6,7 @@ export const clientRotateSecret = remote({
     en: 'makes a new secret; the one before stays good',
   },
   options: {},
-  positional: {
-    name: 'DIENST',
-    text: { de: 'client_id des Dienstes', en: 'client_id of the service' },
-    required: true,
-  },
+  positional: SERVICE,
   changes: true,
   examples: ['client rotate-secret buergerportal --commit'],
   input: ({ words }) => ({ client: words[0] }),

@@ -35,6 +35,10 @@ const remote = async (cli: Cli, near: readonly Finding[]): Promise<Finding[]> =>
   cli.progress(cli.t.examining);
   try {
     return (await call(cli, 'doctor', {}))['findings'] as Finding[];
+  } catch (error) {
+    // Without its database a server knows neither the token nor what else to say.
+    if (!(error instanceof Refusal) || error.exit !== EXIT.unavailable) throw error;
+    return [{ check: 'server', state: 'bad', code: 'server-not-ready' }];
   } finally {
     cli.progress('');
   }

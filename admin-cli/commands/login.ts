@@ -28,9 +28,10 @@ export const login: Command = {
   examples: ['login https://login.stadt.example', 'login --device'],
   async run(cli, args) {
     const server = args.words[0] ?? cli.env['SCHLUESSEL_SERVER'] ?? lastServer(cli.env);
-    if (server === undefined || !URL.canParse(server)) throw new Refusal(EXIT.usage, cli.t.noServer);
+    const address = server === undefined || /^https?:\/\//.test(server) ? server : `https://${server}`;
+    if (address === undefined || !URL.canParse(address)) throw new Refusal(EXIT.usage, cli.t.noServer);
     const remote = args.options['device'] === true || (cli.env['SSH_CONNECTION'] ?? '') !== '';
-    const { origin } = new URL(server);
+    const { origin } = new URL(address);
     await signIn(cli, origin, remote ? 'device' : args.options['no-browser'] === true ? 'address' : 'browser');
     const me = await call(cli, 'me show', {});
     cli.say(cli.good(cli.t.signedIn(`${me['name']} (${(me['roles'] as string[]).join(', ')})`, origin)));

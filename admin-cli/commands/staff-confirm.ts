@@ -1,4 +1,4 @@
-import { remote } from '../remote.ts';
+import { MEMBER, remote } from '../remote.ts';
 export const staffConfirm = remote({
   name: 'staff confirm',
   text: {
@@ -6,11 +6,7 @@ export const staffConfirm = remote({
     en: 'vouches for a new member, as a second chief: their roles act at once',
   },
   options: {},
-  positional: {
-    name: 'E-MAIL',
-    text: { de: 'dienstliche E-Mail-Adresse', en: 'office e-mail address' },
-    required: true,
-  },
+  positional: MEMBER,
   changes: true,
   examples: ['staff confirm anna.amt@stadt.example --commit'],
   input: ({ words }) => ({ email: words[0] }),

@@ -1,5 +1,5 @@
 import { ROLES } from '../../accounts/terms.ts';
-import { remote } from '../remote.ts';
+import { MEMBER, remote } from '../remote.ts';
 export const staffGrant = remote({
   name: 'staff grant',
   text: {
@@ -7,11 +7,7 @@ export const staffGrant = remote({
     en: 'gives a person a role; all members are told',
   },
   options: { role: { type: 'string', required: true, values: ROLES, text: { de: 'Rolle', en: 'role' } } },
-  positional: {
-    name: 'E-MAIL',
-    text: { de: 'dienstliche E-Mail-Adresse', en: 'office e-mail address' },
-    required: true,
-  },
+  positional: MEMBER,
   changes: true,
   examples: ['staff grant anna.amt@stadt.example --role auditor --commit'],
   input: ({ words, options }) => ({ email: words[0], role: options['role'] }),

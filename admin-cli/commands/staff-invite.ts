@@ -1,7 +1,7 @@
 import { ROLES } from '../../accounts/terms.ts';
 import { EXIT, Refusal } from '../command.ts';
 import { when } from '../moments.ts';
-import { OUTPUT, remote } from '../remote.ts';
+import { MEMBER, OUTPUT, remote } from '../remote.ts';
 export const staffInvite = remote({
   name: 'staff invite',
   text: {
@@ -26,11 +26,7 @@ export const staffInvite = remote({
     },
     ...OUTPUT,
   },
-  positional: {
-    name: 'E-MAIL',
-    text: { de: 'dienstliche E-Mail-Adresse', en: 'office e-mail address' },
-    required: true,
-  },
+  positional: MEMBER,
   changes: true,
   examples: ['staff invite anna.amt@stadt.example --name "Anna Amt" --roles clerk,approver --commit'],
   input({ words, options }, cli) {

@@ -1,4 +1,4 @@
-import { remote } from '../remote.ts';
+import { MEMBER, remote } from '../remote.ts';
 export const staffObject = remote({
   name: 'staff object',
   text: {
@@ -6,11 +6,7 @@ export const staffObject = remote({
     en: 'objects to roles that do not act yet; every member may, and all are told',
   },
   options: {},
-  positional: {
-    name: 'E-MAIL',
-    text: { de: 'dienstliche E-Mail-Adresse', en: 'office e-mail address' },
-    required: true,
-  },
+  positional: MEMBER,
   changes: true,
   examples: ['staff object anna.amt@stadt.example --commit'],
   input: ({ words }) => ({ email: words[0] }),

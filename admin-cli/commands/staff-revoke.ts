@@ -1,5 +1,5 @@
 import { ROLES } from '../../accounts/terms.ts';
-import { remote } from '../remote.ts';
+import { MEMBER, remote } from '../remote.ts';
 export const staffRevoke = remote({
   name: 'staff revoke',
   text: {
@@ -7,11 +7,7 @@ export const staffRevoke = remote({
     en: 'takes a role from a person; without --role they leave. Acts at once.',
   },
   options: { role: { type: 'string', values: ROLES, text: { de: 'Rolle', en: 'role' } } },
-  positional: {
-    name: 'E-MAIL',
-    text: { de: 'dienstliche E-Mail-Adresse', en: 'office e-mail address' },
-    required: true,
-  },
+  positional: MEMBER,
   changes: true,
   examples: [
     'staff revoke anna.amt@stadt.example --role clerk --commit',

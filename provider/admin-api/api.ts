@@ -125,8 +125,7 @@ export const createAdminApi =
       ctx.set('Allow', 'POST');
       return send(ctx, 405, { error: 'method_not_allowed' });
     }
-    const now = deps.context().now();
-    const access = await available(() => checkAccess(ctx, deps.provider(), deps.issuer, now));
+    const access = await available(() => checkAccess(ctx, deps.provider(), deps.issuer, deps.context()));
     if (access.outcome === 'refused') {
       ctx.set('WWW-Authenticate', 'DPoP error="invalid_token", algs="ES256 EdDSA"');
       return send(ctx, 401, { error: 'invalid_token', error_description: access.reason });

@@ -17,12 +17,12 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
 const database = async (ctx: Context): Promise<Finding[]> => {
-  const before = Date.now();
+  const before = ctx.now().getTime();
   const { rows } = await ctx.db.raw(
     "SELECT clock_timestamp() AS now, current_setting('server_version') AS version, current_setting('server_version_num')::integer AS number",
   );
   const { now, version, number } = rows[0];
-  const skew = Math.abs((now as Date).getTime() - (before + Date.now()) / 2);
+  const skew = Math.abs((now as Date).getTime() - (before + ctx.now().getTime()) / 2);
   return [
     number < OLDEST_POSTGRES
       ? { check: 'database', state: 'bad', code: 'database-old', value: version }
