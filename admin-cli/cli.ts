@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { styleText } from 'node:util';
 import { EXIT, Refusal } from './command.ts';
 import { type CliTexts, textsIn } from './texts.ts';
+import { pad, width, wrap } from './wrap.ts';
 
 export type Language = 'de' | 'en';
 
@@ -14,13 +15,15 @@ export type Cli = {
   /** Somebody is there who can answer. */
   readonly interactive: boolean;
   ask(question: string): Promise<string>;
+  /** Of the terminal; undefined where the output goes elsewhere. */
+  readonly columns: number | undefined;
   /** The result, to standard output. */
   print(line: string): void;
   /** Everything else, to standard error, so that scripts get the result alone. */
   say(line: string): void;
   /** A line that is replaced by the next one; at a terminal only. */
   progress(text: string): void;
-  table(columns: readonly string[], rows: readonly (readonly string[])[]): void;
+  table(titles: readonly string[], rows: readonly (readonly string[])[]): void;
   /** Names with values, one a line. */
   facts(facts: readonly (readonly [string, string | undefined])[]): void;
   strong(text: string): string;
@@ -43,12 +46,12 @@ export const openCli = (process: NodeJS.Process, argv: readonly string[]): Cli =
   const style = (format: Parameters<typeof styleText>[0], text: string): string =>
     coloured ? styleText(format, text, { validateStream: false }) : text;
   const print = (line: string): void => void stdout.write(`${line}\n`);
-  const width = (text: string): number => [...text].length;
-  const pad = (text: string, to: number): string => text + ' '.repeat(Math.max(0, to - width(text)));
+  const columns = stdout.isTTY === true ? stdout.columns : undefined;
   return {
     language,
     t: textsIn(language),
     env,
+    columns,
     now: () => new Date(),
     interactive: stdin.isTTY === true && stderr.isTTY === true,
     async ask(question) {
@@ -69,13 +72,18 @@ export const openCli = (process: NodeJS.Process, argv: readonly string[]): Cli =
     progress(text) {
       if (stderr.isTTY === true) stderr.write(`\r\u001b[2K${text}`);
     },
-    table(columns, rows) {
-      const widths = columns.map((column, index) =>
-        Math.max(width(column), ...rows.map((row) => width(row[index] ?? ''))),
+    table(titles, rows) {
+      const widths = titles.map((title, index) =>
+        Math.max(width(title), ...rows.map((row) => width(row[index] ?? ''))),
       );
+      const before = widths.slice(0, -1).reduce((sum, one) => sum + one + 2, 0);
       const line = (cells: readonly string[]): string =>
-        cells.map((cell, index) => (index === cells.length - 1 ? cell : pad(cell, widths[index] ?? 0))).join('  ');
-      print(style('bold', line(columns)));
+        cells
+          .map((cell, index) =>
+            index === cells.length - 1 ? wrap(cell, before, columns) : pad(cell, widths[index] ?? 0),
+          )
+          .join('  ');
+      print(style('bold', line(titles)));
       for (const row of rows) print(line(row));
     },
     facts(facts) {

@@ -1,13 +1,30 @@
 import type { Cli } from './cli.ts';
 import { type Command, optionsOf } from './command.ts';
+import { pad, width, wrap } from './wrap.ts';
 
-const pad = (text: string, width: number): string => text + ' '.repeat(Math.max(1, width - [...text].length));
+const LONGEST_NAME = 42;
+
+/** Names with what they mean, indented; a name too long for its column pushes what follows. */
+const list = (cli: Cli, entries: readonly (readonly [name: string, text: string])[]): string[] => {
+  const longest = Math.min(LONGEST_NAME, Math.max(...entries.map(([name]) => width(name)))) + 2;
+  return entries.map(([name, text]) => `  ${pad(`${name} `, longest)}${wrap(text, longest + 2, cli.columns)}`);
+};
 
 /** All commands, a line each. */
 export const helpOfAll = (cli: Cli, commands: readonly Command[]): string => {
-  const width = Math.max(...commands.map(({ name }) => name.length)) + 2;
-  const lines = commands.map(({ name, text }) => `  ${pad(name, width)}${text[cli.language]}`);
-  return [cli.t.usage, '', `${cli.strong(cli.t.commands)}`, ...lines, '', cli.t.helpHint, cli.t.exits].join('\n');
+  const lines = list(
+    cli,
+    commands.map(({ name, text }) => [name, text[cli.language]]),
+  );
+  return [
+    cli.t.usage,
+    '',
+    `${cli.strong(cli.t.commands)}`,
+    ...lines,
+    '',
+    cli.t.helpHint,
+    wrap(cli.t.exits, 0, cli.columns),
+  ].join('\n');
 };
 
 /** One command: what it does, its options, examples. */
@@ -18,15 +35,14 @@ export const helpOf = (cli: Cli, command: Command): string => {
     const value = option.type === 'boolean' ? '' : ` ${option.value ?? option.values?.join('|') ?? 'TEXT'}`;
     return [`--${name}${value}`, option.text[cli.language]] as const;
   });
-  const width = Math.min(44, Math.max(...options.map(([name]) => [...name].length)) + 2);
   return [
     `schluessel ${command.name}${place}`,
     '',
-    `  ${command.text[cli.language]}`,
+    `  ${wrap(command.text[cli.language], 2, cli.columns)}`,
     ...(positional === undefined ? [] : [`  ${positional.name}: ${positional.text[cli.language]}`]),
     '',
     cli.strong(cli.t.options),
-    ...options.map(([name, text]) => `  ${pad(name, width)}${text}`),
+    ...list(cli, options),
     '',
     cli.strong(cli.t.examples),
     ...command.examples.map((example) => `  schluessel ${example}`),

@@ -186,7 +186,11 @@ const read2xx = async (cli: Cli, verb: string, answer: Response): Promise<Record
     case 503:
       throw new Refusal(EXIT.unavailable, cli.t.unavailable);
     default:
-      throw new Refusal(EXIT.unavailable, cli.t.unexpected(answer.status));
+      // A proxy's word, with the server behind it gone: what became of the command is not known here.
+      throw new Refusal(
+        EXIT.unavailable,
+        answer.status >= 500 ? cli.t.unreachable(new URL(answer.url).origin) : cli.t.unexpected(answer.status),
+      );
   }
 };
 

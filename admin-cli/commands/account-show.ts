@@ -1,3 +1,4 @@
+import { day } from '../moments.ts';
 import { ACCOUNT, remote, stateOf, WHO, withAccount, word } from '../remote.ts';
 export const accountShow = remote({
   name: 'account show',
@@ -18,7 +19,7 @@ export const accountShow = remote({
       [w.email, word(account['email'])],
       [w.post, yes(account['post'])],
       [w.language, word(account['language'])],
-      [w.createdOn, word(account['createdOn'])],
+      [w.createdOn, day(cli, account['createdOn'])],
       [w.passkeys, word(account['passkeys'])],
       [w.password, yes(account['password'])],
       [w.reduced, account['reduced'] === true ? cli.t.reduced : undefined],

@@ -1,6 +1,7 @@
 import type { Cli } from '../cli.ts';
 import type { Command } from '../command.ts';
 import { EXIT, Refusal } from '../command.ts';
+import { when } from '../moments.ts';
 import { stateOf, word } from '../remote.ts';
 import { call, lastServer } from '../session.ts';
 
@@ -9,6 +10,7 @@ type Finding = Readonly<Record<string, unknown>>;
 /** The server refuses proofs that are older than a minute, and would say no more than that one has to sign in. */
 const MAX_SKEW_SECONDS = 30;
 const TIMEOUT_MS = 10_000;
+const ISO_TIME = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 
 /** What can be seen from here alone: whether the server answers, and whether its clock and this one agree. */
 const nearby = async (cli: Cli): Promise<Finding[]> => {
@@ -29,12 +31,13 @@ const nearby = async (cli: Cli): Promise<Finding[]> => {
   }
 };
 
-/** What a healthy server says of itself; nothing if there is already something to be done from here. */
-const remote = async (cli: Cli, near: readonly Finding[]): Promise<Finding[]> => {
-  if (near.some(({ state }) => state !== 'good')) return [];
+/** What is seen from here and, if that is all good, what the server says of itself. */
+const examine = async (cli: Cli): Promise<Finding[]> => {
+  const near = await nearby(cli);
+  if (near.some(({ state }) => state !== 'good')) return near;
   cli.progress(cli.t.examining);
   try {
-    return (await call(cli, 'doctor', {}))['findings'] as Finding[];
+    return [...near, ...((await call(cli, 'doctor', {}))['findings'] as Finding[])];
   } catch (error) {
     // Without its database a server knows neither the token nor what else to say.
     if (!(error instanceof Refusal) || error.exit !== EXIT.unavailable) throw error;
@@ -54,8 +57,7 @@ export const doctor: Command = {
   changes: false,
   examples: ['doctor', 'doctor --json'],
   async run(cli, args) {
-    const near = await nearby(cli);
-    const all = [...near, ...(await remote(cli, near))];
+    const all = await examine(cli);
     const bad = all.filter(({ state }) => state !== 'good');
     if (args.json) cli.print(JSON.stringify({ findings: all }, null, 2));
     else {
@@ -65,7 +67,7 @@ export const doctor: Command = {
         all.map((one) => [
           cli.t.checks[String(one['check'])] ?? word(one['check']),
           stateOf(cli, one['state']),
-          word(one['value']),
+          ISO_TIME.test(word(one['value'])) ? when(cli, one['value']) : word(one['value']),
           cli.t.todo[String(one['code'])] ?? '',
         ]),
       );
