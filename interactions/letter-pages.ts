@@ -30,20 +30,25 @@ const citizen = (deps: PageDeps, account?: AccountId): Context => ({
 });
 
 /** Back to the page with what is wrong; what was reached stays. */
-const faulty = async (visit: LetterVisit, fault: Fault): Promise<void> => {
+const faulty = async (visit: LetterVisit, fault: Fault, values?: Record<string, string>): Promise<void> => {
   const { flash: _, ...state } = visit.state;
-  await visits.keep(visit, { ...state, flash: { faults: [fault] } });
+  await visits.keep(visit, { ...state, flash: { faults: [fault], ...(values && { values }) } });
 };
+
+const MAX_TYPED = 40;
 
 const checkCode = async (visit: LetterVisit, form: Form): Promise<void> => {
   const prefix = addressPrefix(visit.deps.clientAddress(visit.ctx));
-  const checked = await letterCodes.check(citizen(visit.deps), form.text('code'), prefix);
+  const typed = form.text('code');
+  const checked = await letterCodes.check(citizen(visit.deps), typed, prefix);
   const field = 'code';
+  // It opens nothing, and need not be typed again as a whole.
+  const values = { code: typed.slice(0, MAX_TYPED) };
   switch (checked.outcome) {
     case 'mistyped':
-      return faulty(visit, { field, code: 'letter-code-mistyped' });
+      return faulty(visit, { field, code: 'letter-code-mistyped' }, values);
     case 'wrong':
-      return faulty(visit, { field, code: 'letter-code-wrong' });
+      return faulty(visit, { field, code: 'letter-code-wrong' }, values);
     case 'over':
       return faulty(visit, { field, code: 'letter-code-over' });
     case 'too-early':

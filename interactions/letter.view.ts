@@ -59,7 +59,7 @@ export const choose = (visit: LetterVisit): string => {
       purpose !== 'invitation' &&
       html`<section class="ss-choice">
       <h2 class="kern-heading-small">${t.passwordTitle}</h2>
-      <p class="kern-body">${t.passwordText}</p>
+      <p class="kern-body">${visit.letters.choose.passwordText}</p>
       ${form(visit, 'choose-password', submit(t.passwordSubmit, 'secondary'))}
     </section>`
     }`,

@@ -31,13 +31,15 @@ const de = {
     invitationLead:
       'Der Code stimmt. Richten Sie einen Passkey ein. Er ist der einzige Weg in Ihr Dienstkonto; ein Passwort gibt es hier nicht.',
     username: 'Dienstkonto',
+    passwordText:
+      'Sie denken sich ein langes Passwort aus. Dazu kommt eine App auf dem Handy, oder Ersatzcodes auf Papier.',
   },
   second: {
     title: 'Zweiter Schutz',
     lead: 'Mit einer App auf dem Handy ist Ihr Konto besser geschützt als mit dem Passwort allein.',
     paper: 'Kein Handy?',
-    paperText: 'Dann bekommen Sie Notfallcodes zum Ausdrucken. Eine App können Sie später einrichten.',
-    paperSubmit: 'Weiter mit Notfallcodes',
+    paperText: 'Dann bekommen Sie Ersatzcodes zum Ausdrucken. Eine App können Sie später einrichten.',
+    paperSubmit: 'Weiter mit Ersatzcodes',
   },
   done: {
     title: 'Geschafft',
@@ -45,9 +47,9 @@ const de = {
       'Ihr Konto hat einen neuen Zugang. Die alten Zugänge gelten nicht mehr, und überall wurden Sie abgemeldet. Dienste, die einen Nachweis Ihrer Person verlangen, fragen beim nächsten Mal danach.',
     activation: 'Ihr Konto ist freigeschaltet. Sie können sich jetzt bei allen Diensten anmelden.',
     invitation: 'Ihr Dienstkonto ist eingerichtet. Melden Sie sich jetzt im Terminal an: schluessel login',
-    codes: 'Notfallcodes',
+    codes: 'Ersatzcodes',
     codesLead:
-      'Mit jedem dieser Codes kommen Sie einmal in Ihr Konto, wenn Ihnen das Passwort fehlt. Drucken Sie sie aus, oder schreiben Sie sie ab: Sie werden nur jetzt gezeigt.',
+      'Jeder dieser Codes hilft einmal, wenn Ihnen das Passwort oder die App fehlt. Drucken Sie sie aus, oder schreiben Sie sie ab: Sie werden nur jetzt gezeigt.',
     start: 'Zu den Diensten',
   },
   stop: {
@@ -161,6 +163,7 @@ const en: LetterTexts = {
     invitationLead:
       'The code is right. Create a passkey. It is the only way into your staff account; there is no password.',
     username: 'Staff account',
+    passwordText: 'You think of a long password. An app on your phone comes with it, or backup codes on paper.',
   },
   second: {
     title: 'A second protection',
@@ -177,7 +180,7 @@ const en: LetterTexts = {
     invitation: 'Your staff account is set up. Now sign in at your terminal: schluessel login',
     codes: 'Backup codes',
     codesLead:
-      'Each of these codes lets you in once if you do not have your password. Print them or write them down: they are shown only now.',
+      'Each of these codes helps once, when you do not have your password or the app. Print them or write them down: they are shown only now.',
     start: 'To the services',
   },
   stop: {

@@ -24,13 +24,17 @@ export class AdminClient {
   readonly #keys: Awaited<ReturnType<typeof generateKeyPair>>;
   readonly token: string;
   readonly grantId: string;
+  /** Epoch milliseconds. */
+  readonly #expiresAt: number;
 
   private constructor(
     town: RunningTown,
     keys: Awaited<ReturnType<typeof generateKeyPair>>,
     token: string,
     grantId: string,
+    expiresAt: number,
   ) {
+    this.#expiresAt = expiresAt;
     this.#town = town;
     this.#keys = keys;
     this.token = token;
@@ -41,12 +45,13 @@ export class AdminClient {
   static async of(
     town: RunningTown,
     account: AccountId,
-    changes: { aud?: string | string[]; clientId?: string; scope?: string; bound?: boolean } = {},
+    changes: { aud?: string | string[]; clientId?: string; scope?: string; bound?: boolean; seconds?: number } = {},
   ): Promise<AdminClient> {
     const provider = town.app.provider();
     const clientId = changes.clientId ?? 'verwaltung';
     const client = await provider.Client.find(clientId);
     if (client === undefined) throw new Error(`no client ${clientId}`);
+    const seconds = changes.seconds ?? 600;
     const keys = await generateKeyPair('ES256', { extractable: true });
     const grant = new provider.Grant({ accountId: account, clientId, expiresIn: 3600 } as never);
     grant.addResourceScope(`${town.issuer}/admin/api`, 'verwaltung');
@@ -56,12 +61,12 @@ export class AdminClient {
       client,
       grantId,
       gty: 'authorization_code',
-      expiresIn: 600,
+      expiresIn: seconds,
       scope: changes.scope ?? 'verwaltung',
       aud: changes.aud ?? `${town.issuer}/admin/api`,
       ...(changes.bound !== false && { jkt: await calculateJwkThumbprint(await exportJWK(keys.publicKey)) }),
     } as never);
-    return new AdminClient(town, keys, await token.save(), grantId);
+    return new AdminClient(town, keys, await token.save(), grantId, Date.now() + seconds * 1000);
   }
 
   async proof(verb: string, twist: Twist = {}): Promise<string> {
@@ -84,7 +89,7 @@ export class AdminClient {
       publicKey: await exportJWK(this.#keys.publicKey),
       privateKey: await exportJWK(this.#keys.privateKey),
       accessToken: this.token,
-      expiresAt: Date.now() + 600_000,
+      expiresAt: this.#expiresAt,
     });
   }
 

@@ -42,7 +42,7 @@ test.before(async () => {
   const chief = await makeMember(town.context(), ['chief']);
   for (const role of ['chief', 'clerk', 'approver', 'operator', 'auditor'] as const) {
     const member = role === 'chief' ? chief : await makeMember(town.context(), [role], { by: chief.id });
-    const session = await (await AdminClient.of(town, member.account)).session();
+    const session = await (await AdminClient.of(town, member.account, { seconds: 3600 })).session();
     const terminal = new Terminal(town);
     terminal.keep(session);
     desks.set(role, { member, terminal, session });

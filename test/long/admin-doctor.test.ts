@@ -28,7 +28,7 @@ test.before(async () => {
   });
   const chief = await makeMember(town.context(), ['chief']);
   const { account } = await makeMember(town.context(), ['operator'], { by: chief.id });
-  const session = await (await AdminClient.of(town, account)).session();
+  const session = await (await AdminClient.of(town, account, { seconds: 3600 })).session();
   terminal = new Terminal(town);
   late = new Terminal(town, { NODE_OPTIONS: `--import ${SHIFTED}`, TEST_CLOCK_SECONDS: '-120' });
   for (const one of [terminal, late]) one.keep(session);

@@ -36,6 +36,8 @@ import { scaled } from './scale.ts';
 const MAIN = fileURLToPath(new URL('../../provider/main.ts', import.meta.url));
 const TOWN_FILE = fileURLToPath(new URL('../../infra/towns/guetersloh/town.yaml', import.meta.url));
 const KILLS = scaled(10, 1);
+/** On a slow machine it all takes longer than a token lives. */
+const TOKEN_SECONDS = 3600;
 
 type Json = Record<string, unknown>;
 /** One thing to be done: what is sent, the audit row it leaves, and whether it has happened. */
@@ -69,7 +71,7 @@ test.before(async () => {
   const chief = await makeMember(town.context(), ['chief']);
   const hire = async (role: Role) => {
     const member = role === 'chief' ? chief : await makeMember(town.context(), [role], { by: chief.id });
-    return { member, client: await AdminClient.of(town, member.account) };
+    return { member, client: await AdminClient.of(town, member.account, { seconds: TOKEN_SECONDS }) };
   };
   const roles: Role[] = ['clerk', 'approver', 'operator', 'auditor', 'chief'];
   people = Object.fromEntries(await Promise.all(roles.map(async (role) => [role, await hire(role)]))) as typeof people;
