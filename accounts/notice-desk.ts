@@ -16,14 +16,15 @@ const TABLES = { mail: 'notices', logout: 'logout_notices' } as const;
 
 /** What waits, the oldest first. */
 export const list = async (ctx: Context, limit: number): Promise<Waiting[]> => {
-  const lists = await Promise.all(
-    (['mail', 'logout'] as const).map(async (kind) => {
-      const rows = await ctx
-        .db(TABLES[kind])
-        .orderBy('created_at')
-        .limit(limit)
-        .select('id', 'created_at', 'due_at', 'expires_at', 'tries', 'last_error');
-      return rows.map((row) => ({
+  const waiting: Waiting[] = [];
+  for (const kind of ['mail', 'logout'] as const) {
+    const rows = await ctx
+      .db(TABLES[kind])
+      .orderBy('created_at')
+      .limit(limit)
+      .select('id', 'created_at', 'due_at', 'expires_at', 'tries', 'last_error');
+    for (const row of rows) {
+      waiting.push({
         id: row.id,
         kind,
         createdAt: row.created_at,
@@ -31,13 +32,10 @@ export const list = async (ctx: Context, limit: number): Promise<Waiting[]> => {
         expiresAt: row.expires_at,
         tries: row.tries,
         ...(row.last_error !== null && { lastError: row.last_error }),
-      }));
-    }),
-  );
-  return lists
-    .flat()
-    .sort((one, other) => one.createdAt.getTime() - other.createdAt.getTime())
-    .slice(0, limit);
+      });
+    }
+  }
+  return waiting.sort((one, other) => one.createdAt.getTime() - other.createdAt.getTime()).slice(0, limit);
 };
 
 /** Makes everything that has failed before due now; the number of those. */

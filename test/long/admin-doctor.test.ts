@@ -1,5 +1,6 @@
 /** `doctor` while something is away: each is named, with what to do, at a terminal in both languages. */
 import test, { type ExecutionContext } from 'ava';
+import * as accounts from '../../accounts/accounts.ts';
 import { EXIT } from '../../admin-cli/command.ts';
 import { de } from '../../admin-cli/texts/de.ts';
 import { en } from '../../admin-cli/texts/en.ts';
@@ -8,7 +9,7 @@ import { type Cluster, startCluster } from '../harness/cluster.ts';
 import { hasRedis, startRedis, type TestRedis } from '../harness/redis.ts';
 import { makeMember } from '../harness/staff.ts';
 import { Terminal } from '../harness/terminal.ts';
-import { type RunningTown, startTown } from '../harness/town.ts';
+import { type RunningTown, startTown, TEST_TOWN } from '../harness/town.ts';
 
 const SHIFTED = new URL('../harness/shifted-clock.ts', import.meta.url).href;
 const clock = { aheadMs: 0 };
@@ -17,6 +18,7 @@ let redis: TestRedis | undefined;
 let town: RunningTown;
 let terminal: Terminal;
 let late: Terminal;
+let clerk: AdminClient;
 
 test.before(async () => {
   cluster = await startCluster();
@@ -29,6 +31,8 @@ test.before(async () => {
   const chief = await makeMember(town.context(), ['chief']);
   const { account } = await makeMember(town.context(), ['operator'], { by: chief.id });
   const session = await (await AdminClient.of(town, account, { seconds: 3600 })).session();
+  const { account: clerks } = await makeMember(town.context(), ['clerk'], { by: chief.id });
+  clerk = await AdminClient.of(town, clerks);
   terminal = new Terminal(town);
   late = new Terminal(town, { NODE_OPTIONS: `--import ${SHIFTED}`, TEST_CLOCK_SECONDS: '-120' });
   for (const one of [terminal, late]) one.keep(session);
@@ -77,9 +81,21 @@ test.serial('the clock of the server', async (t) => {
 
 test.serial('Redis', async (t) => {
   if (redis === undefined) return t.log('no redis-server here');
+  const lock = async (): Promise<number> => {
+    const registered = await accounts.register(town.context(), {
+      town: TEST_TOWN,
+      language: 'de',
+      credential: { kind: 'password', hash: { hash: '$argon2id$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA', pepperVersion: 1 } },
+    });
+    if (registered.outcome !== 'registered') throw new Error(registered.outcome);
+    const why = { kennung: registered.kennung, reason: 'taken-over', ticket: 'B-1', commit: true };
+    return (await clerk.call('account lock', why)).status;
+  };
   await redis.kill();
   await told(t, 'redis', 'redis-away');
+  t.is(await lock(), 200, 'an account can be locked meanwhile');
   await redis.start();
+  t.is(await lock(), 200, 'and when it is back with nothing in its memory');
 });
 
 test.serial('the mail server', async (t) => {

@@ -17,18 +17,19 @@ import { type AdminDeps, changes, ok, reads, refuse, type Verb } from '../verb.t
 /** As staff see a recovery: members by name, the citizen by Kennung alone. */
 const shown = async (ctx: Context, all: readonly recoveryCases.Recovery[]) => {
   const names = new Map((await staff.list(ctx)).map(({ id, name }) => [id, name]));
-  return Promise.all(
-    all.map(async (recovery) => {
-      const account = await accounts.load(ctx, recovery.account);
-      const { id: _id, account: _account, openedBy, approvedBy, ...rest } = recovery;
-      return {
-        ...rest,
-        kennung: account?.kennung,
-        openedBy: names.get(openedBy),
-        ...(approvedBy !== undefined && { approvedBy: names.get(approvedBy) }),
-      };
-    }),
-  );
+  const views = [];
+  // One after the other: a transaction has one connection.
+  for (const recovery of all) {
+    const account = await accounts.load(ctx, recovery.account);
+    const { id: _id, account: _account, openedBy, approvedBy, ...rest } = recovery;
+    views.push({
+      ...rest,
+      kennung: account?.kennung,
+      openedBy: names.get(openedBy),
+      ...(approvedBy !== undefined && { approvedBy: names.get(approvedBy) }),
+    });
+  }
+  return views;
 };
 
 const nameOf = async (ctx: Context, account: AccountId): Promise<string> => {
