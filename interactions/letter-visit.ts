@@ -47,16 +47,19 @@ const VISIT_SECONDS = 30 * 60;
 const BASE = '/brief';
 const ID = /^[A-Za-z0-9_-]{43}$/;
 
-const cookieName = (deps: PageDeps): string => (deps.issuer.protocol === 'https:' ? '__Secure-brief' : 'brief');
+const cookieName = (deps: PageDeps): string => (deps.issuer.protocol === 'https:' ? '__Host-brief' : 'brief');
 
-/** Begins a visit: an id in the address and the same in a cookie, so that the address alone is of no use. */
+/**
+ * Begins a visit: an id in the address and the same in a cookie, so that the address alone is of no use. No other host can
+ * set that cookie: a code that is typed into somebody else's visit would be theirs.
+ */
 export const begin = async (deps: PageDeps, ctx: Koa.Context): Promise<string> => {
   const uid = randomBytes(32).toString('base64url');
   await deps.fleeting.put(KIND, uid, {} satisfies LetterState, VISIT_SECONDS);
   const secure = deps.issuer.protocol === 'https:' ? '; Secure' : '';
   ctx.append(
     'Set-Cookie',
-    `${cookieName(deps)}=${uid}; Path=${BASE}; HttpOnly; SameSite=Lax; Max-Age=${VISIT_SECONDS}${secure}`,
+    `${cookieName(deps)}=${uid}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${VISIT_SECONDS}${secure}`,
   );
   return uid;
 };

@@ -12,6 +12,7 @@ import { type AccountId, type ClientId, parseAccountId, parseClientId } from '..
 import * as passkeys from '../accounts/passkeys.ts';
 import * as sessions from '../accounts/session-notes.ts';
 import type { Registration } from '../accounts/town.ts';
+import { isBegunHere } from './begun-here.ts';
 import type { PageDeps } from './deps.ts';
 import type { PageError } from './errors.view.ts';
 import type { Form } from './form.ts';
@@ -110,7 +111,7 @@ const findInteraction = async (deps: PageDeps, ctx: Koa.Context, uid: string): P
   try {
     const interaction = await deps.provider().interactionDetails(ctx.req, ctx.res);
     // The cookie names the interaction; the address must name the same one (Keycloak CVE-2026-7507).
-    return interaction.uid === uid ? interaction : undefined;
+    return interaction.uid === uid && isBegunHere(ctx, deps.issuer, uid) ? interaction : undefined;
   } catch (error) {
     if (error instanceof errors.SessionNotFound) return undefined;
     throw error;

@@ -58,6 +58,7 @@ import { postToGet } from './post-requests.ts';
 import { Registrations } from './registrations.ts';
 import { requestByReference } from './request-by-reference.ts';
 import { requestId } from './request-id.ts';
+import { refuseForeignResume } from './resume.ts';
 import { deliverSecurityEvents } from './security-events.ts';
 import { refuseFutureProofs } from './security-profile.ts';
 import { answerSecurityTxt } from './security-txt.ts';
@@ -209,6 +210,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
       provider.use(explainMethods);
       provider.use((_ctx, next) => withPatience(next));
       provider.use(refuseFutureProofs);
+      provider.use(refuseForeignResume(provider, issuer));
       // What a request writes goes out before its answer: a refused write must not have been acknowledged.
       provider.use((ctx, next) => store.inRequest(next, () => ctx.status >= 400, accountPart(ctx.path)));
       provider.use((ctx, next) => {

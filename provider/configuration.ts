@@ -8,6 +8,7 @@ import * as exemptions from '../accounts/exemptions.ts';
 import { Secret } from '../accounts/secret.ts';
 import type { Town } from '../accounts/town.ts';
 import { TRUST_FRAMEWORK } from '../accounts/verified-claims.ts';
+import { noteBegun } from '../interactions/begun-here.ts';
 import type { Keys } from '../keys/keys.ts';
 import { STAFF_CLIENT_ID, STAFF_REFRESH_TOKEN_SECONDS } from './admin-api/staff-client.ts';
 import { findAccount, isActive, type ReadAccount } from './claims.ts';
@@ -43,6 +44,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 const REFRESH_TOKEN_SECONDS = 30 * DAY;
+const INTERACTION_SECONDS = 30 * MINUTE;
 
 /** OpenID Connect Core §3, all flows; the names as OAuth 2.0 Multiple Response Types writes them. */
 const RESPONSE_TYPES = [
@@ -121,7 +123,10 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     renderError: parts.renderError,
     interactions: {
       policy: createPolicy({ context, registrations }),
-      url: (_ctx, interaction) => `/interaction/${interaction.uid}`,
+      url(ctx, interaction) {
+        noteBegun(ctx, issuer, interaction.uid, INTERACTION_SECONDS);
+        return `/interaction/${interaction.uid}`;
+      },
     },
     routes: { userinfo: '/userinfo' },
 
@@ -235,7 +240,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? 10 * MINUTE,
       ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? 10 * MINUTE,
       IdToken: 10 * MINUTE,
-      Interaction: 30 * MINUTE,
+      Interaction: INTERACTION_SECONDS,
       Session: sessionSeconds,
       Grant: (ctx) =>
         (ctx.oidc.client !== undefined && refreshes(ctx.oidc.client) ? REFRESH_TOKEN_SECONDS : SESSION_MAX_SECONDS) +

@@ -294,6 +294,49 @@ test.serial('an unsigned or resigned session cookie is no session', async (t) =>
   }
 });
 
+/** What a neighbour's host (www.town.example beside id.town.example) can put into a browser: all but `__Host-` cookies. */
+const toss = (from: Visitor, to: Visitor): void => {
+  to.cookies.push(...from.cookies.filter(({ name }) => !name.startsWith('__Host-')));
+};
+
+test.serial('cookies tossed from a neighbouring host bring nobody into the sign-in of another browser', async (t) => {
+  const [thief, citizen] = [new Visitor(), new Visitor()];
+  const page = await thief.open(authorizationUrl(town, 'fahrkarte', pkce()), atHome(town));
+  toss(thief, citizen);
+  // Otherwise the citizen signs in here, and the thief, who has the same cookies, goes on with it.
+  const lured = await citizen.open(page.url);
+  t.is(lured.status, 400);
+  t.regex(lured.text, /interaction_not_found/);
+
+  // The other way round: a sign-in of the thief's own would go on in the citizen's browser.
+  const proven = await thief.submit(
+    page,
+    { identifier: CREDENTIALS.email, password: CREDENTIALS.password },
+    () => false,
+  );
+  const resume = new URL(String(proven.headers['location']), proven.url);
+  toss(thief, citizen);
+  t.is((await citizen.send(resume)).status, 400);
+  const own = await citizen.open(authorizationUrl(town, 'fahrkarte', pkce()), atHome(town));
+  const [begun] = citizen.cookies.filter(({ name }) => name === '__Secure-resume').slice(-1);
+  const [foreign, signature] = ['__Secure-resume', '__Secure-resume.sig'].map(
+    (wanted) => thief.cookies.find(({ name }) => name === wanted)?.value ?? '',
+  );
+  const under = await citizen.send(new URL(begun?.path ?? '', town.issuer), {
+    headers: { cookie: `__Secure-resume=${foreign}; __Secure-resume.sig=${signature}` },
+  });
+  t.is(own.status, 200);
+  t.is(under.status, 400);
+  t.is((await thief.open(resume, atHome(town))).status, 303, 'who began it goes on');
+  t.false(thief.cookies.some(({ name }) => name.startsWith('__Host-begun-')));
+
+  // A code from a letter, typed in there, would be the thief's.
+  const letter = await thief.open(new URL('/brief', town.issuer));
+  t.is(letter.status, 200);
+  toss(thief, citizen);
+  t.is((await citizen.open(letter.url)).status, 400);
+});
+
 test.serial("another browser's interaction is refused, with and without its cookie", async (t) => {
   const victim = new Visitor();
   const page = await victim.open(authorizationUrl(town, 'fahrkarte', pkce()), atHome(town));
