@@ -79,7 +79,7 @@ const seen = async (client: string, cause: clientFailures.Cause): Promise<Seen> 
 const ask = (changes: Record<string, string | undefined>, name: 'portal' | 'fahrkarte' = 'portal') =>
   new Visitor().open(authorizationUrl(town, name, pkce(), changes));
 
-test('a redirect_uri that is not registered: what was sent, what is registered, where they differ', async (t) => {
+test.serial('a redirect_uri that is not registered: what was sent, what is registered, where they differ', async (t) => {
   const registered = `${town.services.portal.origin}/callback`;
   await ask({ redirect_uri: `${registered}/?konto=4711&name=Anna` });
   const page = await ask({ redirect_uri: `${registered}/?konto=4711&name=Anna` });
@@ -91,7 +91,7 @@ test('a redirect_uri that is not registered: what was sent, what is registered, 
   t.true(page.text.includes('/entwickler/fehler#invalid_redirect_uri'));
 });
 
-test('mistakes in the request of a sign-in are told apart', async (t) => {
+test.serial('mistakes in the request of a sign-in are told apart', async (t) => {
   await ask({ code_challenge: undefined, code_challenge_method: undefined });
   await ask({ code_challenge_method: 'plain' });
   await ask({ response_type: 'token' });
@@ -114,7 +114,7 @@ test('mistakes in the request of a sign-in are told apart', async (t) => {
   t.like((await seen('portal', 'logout-uri')).facts, { sent: 'https://x.example/' });
 });
 
-test('mistakes when redeeming a code are told apart', async (t) => {
+test.serial('mistakes when redeeming a code are told apart', async (t) => {
   const visitor = new Visitor();
   const fresh = async (credentials?: typeof CREDENTIALS) => {
     const proof = pkce();
@@ -138,7 +138,7 @@ test('mistakes when redeeming a code are told apart', async (t) => {
   t.deepEqual((await seen('fahrkarte', 'grant-type')).facts, { sent: 'client_credentials' });
 });
 
-test('a wrong secret: how long it is, what strikes; one that rotation has ended: when', async (t) => {
+test.serial('a wrong secret: how long it is, what strikes; one that rotation has ended: when', async (t) => {
   const old = town.secretOf('strom');
   for (let rotations = 0; rotations < 2; rotations += 1) await clients.addSecret(town.context(), clientIdOf('strom'));
   const before = Date.now();
@@ -183,7 +183,7 @@ const withAssertion = (client_assertion: string, path = '/token') =>
     client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
   });
 
-test('a refused assertion: the clock, the audience, the key, a second use', async (t) => {
+test.serial('a refused assertion: the clock, the audience, the key, a second use', async (t) => {
   const now = Math.floor(Date.now() / 1000);
   await withAssertion(await assert({ iat: now - 400, exp: now - 340 }));
   const late = await seen('signiert', 'assertion-time');
@@ -210,7 +210,7 @@ test('a refused assertion: the clock, the audience, the key, a second use', asyn
   t.deepEqual((await seen('signiert', 'assertion-issuer')).facts, { sent: 'wer', expected: 'signiert' });
 });
 
-test('the audience of an assertion: the issuer; under an exemption the token endpoint as well, and nothing else', async (t) => {
+test.serial('the audience of an assertion: the issuer; under an exemption the token endpoint as well, and nothing else', async (t) => {
   const { issuer } = town;
   const endpoint = `${issuer}/token`;
   const elsewhere = 'https://anderswo.example/token';
@@ -242,7 +242,7 @@ test('the audience of an assertion: the issuer; under an exemption the token end
   );
 });
 
-test('a page of an origin that is not registered', async (t) => {
+test.serial('a page of an origin that is not registered', async (t) => {
   await new Visitor().send(new URL('/token', town.issuer), {
     method: 'POST',
     body: new URLSearchParams({ grant_type: 'authorization_code', client_id: 'seite', code: 'x' }),
@@ -254,7 +254,7 @@ test('a page of an origin that is not registered', async (t) => {
   });
 });
 
-test('what succeeds writes nothing but, once a day, how it looked', async (t) => {
+test.serial('what succeeds writes nothing but, once a day, how it looked', async (t) => {
   const visitor = new Visitor();
   for (const credentials of [CREDENTIALS, undefined]) {
     const proof = pkce();
@@ -268,7 +268,7 @@ test('what succeeds writes nothing but, once a day, how it looked', async (t) =>
   t.deepEqual(await diagnose('bibliothek'), [], 'that nobody is signed in is no fault of the service');
 });
 
-test('nobody can flood it: of each cause the newest are kept, the others are untouched, the same are counted', async (t) => {
+test.serial('nobody can flood it: of each cause the newest are kept, the others are untouched, the same are counted', async (t) => {
   await post(town, '/token', { grant_type: 'x' }, basic(town, 'umkaempft', 'falsch'));
   await seen('umkaempft', 'secret-wrong');
   const url = (count: number) =>
@@ -293,7 +293,7 @@ test('nobody can flood it: of each cause the newest are kept, the others are unt
   t.is(rows[0].count, 0, 'of clients that do not exist nothing is kept');
 });
 
-test('control characters of a stranger reach no terminal, and nothing of the citizen is kept', async (t) => {
+test.serial('control characters of a stranger reach no terminal, and nothing of the citizen is kept', async (t) => {
   await ask(
     {
       redirect_uri: 'https://x.example/\u001b[2Jweg#anna',
@@ -314,7 +314,7 @@ test('control characters of a stranger reach no terminal, and nothing of the cit
   }
 });
 
-test('after a day it is forgotten', async (t) => {
+test.serial('after a day it is forgotten', async (t) => {
   const ctx = town.context();
   const failure = { endpoint: 'token', code: 'invalid_grant', cause: 'code-used', facts: {} } as const;
   const at = new Date(Date.now() - 25 * 3_600_000);
@@ -323,7 +323,7 @@ test('after a day it is forgotten', async (t) => {
   t.true((await clientFailures.purge(ctx)) >= 1);
 });
 
-test('only operators and the service’s own people see it; of others not even that they exist', async (t) => {
+test.serial('only operators and the service’s own people see it; of others not even that they exist', async (t) => {
   t.true(Array.isArray(await diagnose('portal', ownPerson)));
   const foreign = await ownPerson.call('client diagnose', { client: 'still' });
   const missing = await ownPerson.call('client diagnose', { client: 'gibtesnicht' });
@@ -331,7 +331,7 @@ test('only operators and the service’s own people see it; of others not even t
   t.deepEqual(foreign.body, missing.body);
 });
 
-test('every cause has words in both languages', (t) => {
+test.serial('every cause has words in both languages', (t) => {
   for (const cause of clientFailures.CAUSES) {
     const [de, en] = [describe({ cause, facts: {} }, 'de'), describe({ cause, facts: {} }, 'en')];
     t.not(de.what, en.what, cause);
@@ -339,7 +339,7 @@ test('every cause has words in both languages', (t) => {
   }
 });
 
-test('schluessel client diagnose: a table, the cause, what to do', async (t) => {
+test.serial('schluessel client diagnose: a table, the cause, what to do', async (t) => {
   await post(town, '/token', { grant_type: 'x' }, basic(town, 'still', 'still'));
   const terminal = new Terminal(town);
   t.teardown(() => terminal.close());
