@@ -57,7 +57,7 @@ const CASES: Refusal[] = [
   },
   {
     sentence:
-      'RFC 9126 §2.3: the redirect_uri of a pushed request is validated as at the authorization endpoint (unregistered)',
+      'RFC 9126 §2.1: the redirect_uri of a pushed request is validated as at the authorization endpoint (unregistered)',
     status: 400,
     error: 'invalid_request',
     act: push('jwtdpop', { fields: { redirect_uri: 'https://boese.example/callback' } }),
@@ -98,7 +98,7 @@ const CASES: Refusal[] = [
     act: push('jwtdpop', { fields: { response_type: 'token' } }),
   },
   {
-    sentence: 'RFC 9449 §10: dpop_jkt that is not the key of the proof is refused where it is pushed',
+    sentence: 'RFC 9449 §10.1: dpop_jkt that is not the key of the proof is refused where it is pushed',
     status: 400,
     error: 'invalid_request',
     async act() {
@@ -173,7 +173,7 @@ const CASES: Refusal[] = [
     },
   },
   {
-    sentence: 'RFC 6749 §2.3.1: the client is authenticated at the token endpoint (no assertion)',
+    sentence: 'RFC 6749 §3.2.1: the client is authenticated at the token endpoint (no assertion)',
     status: 401,
     error: 'invalid_client',
     act: redeem('jwtdpop', () => ({ anonymous: true })),
