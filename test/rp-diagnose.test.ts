@@ -79,17 +79,20 @@ const seen = async (client: string, cause: clientFailures.Cause): Promise<Seen> 
 const ask = (changes: Record<string, string | undefined>, name: 'portal' | 'fahrkarte' = 'portal') =>
   new Visitor().open(authorizationUrl(town, name, pkce(), changes));
 
-test.serial('a redirect_uri that is not registered: what was sent, what is registered, where they differ', async (t) => {
-  const registered = `${town.services.portal.origin}/callback`;
-  await ask({ redirect_uri: `${registered}/?konto=4711&name=Anna` });
-  const page = await ask({ redirect_uri: `${registered}/?konto=4711&name=Anna` });
-  const { facts, count, code } = await seen('portal', 'redirect-uri');
-  t.is(count, 2);
-  t.is(code, 'invalid_redirect_uri');
-  t.deepEqual(facts, { sent: `${registered}/?konto&name`, registered: [registered], differs: ['slash', 'query'] });
-  t.true(page.text.includes('Schrägstrich am Ende'), 'in the sandbox the page says so at once');
-  t.true(page.text.includes('/entwickler/fehler#invalid_redirect_uri'));
-});
+test.serial(
+  'a redirect_uri that is not registered: what was sent, what is registered, where they differ',
+  async (t) => {
+    const registered = `${town.services.portal.origin}/callback`;
+    await ask({ redirect_uri: `${registered}/?konto=4711&name=Anna` });
+    const page = await ask({ redirect_uri: `${registered}/?konto=4711&name=Anna` });
+    const { facts, count, code } = await seen('portal', 'redirect-uri');
+    t.is(count, 2);
+    t.is(code, 'invalid_redirect_uri');
+    t.deepEqual(facts, { sent: `${registered}/?konto&name`, registered: [registered], differs: ['slash', 'query'] });
+    t.true(page.text.includes('Schrägstrich am Ende'), 'in the sandbox the page says so at once');
+    t.true(page.text.includes('/entwickler/fehler#invalid_redirect_uri'));
+  },
+);
 
 test.serial('mistakes in the request of a sign-in are told apart', async (t) => {
   await ask({ code_challenge: undefined, code_challenge_method: undefined });
@@ -210,37 +213,40 @@ test.serial('a refused assertion: the clock, the audience, the key, a second use
   t.deepEqual((await seen('signiert', 'assertion-issuer')).facts, { sent: 'wer', expected: 'signiert' });
 });
 
-test.serial('the audience of an assertion: the issuer; under an exemption the token endpoint as well, and nothing else', async (t) => {
-  const { issuer } = town;
-  const endpoint = `${issuer}/token`;
-  const elsewhere = 'https://anderswo.example/token';
-  const audiences = [issuer, [issuer], endpoint, [endpoint], [issuer, endpoint], [issuer, elsewhere], elsewhere];
-  const takenOf = async (client: string, path: string): Promise<boolean[]> => {
-    const taken: boolean[] = [];
-    for (const aud of audiences) {
-      const answer = await withAssertion(await assert({ iss: client, sub: client, aud }), path);
-      taken.push(answer.body['error'] !== 'invalid_client');
+test.serial(
+  'the audience of an assertion: the issuer; under an exemption the token endpoint as well, and nothing else',
+  async (t) => {
+    const { issuer } = town;
+    const endpoint = `${issuer}/token`;
+    const elsewhere = 'https://anderswo.example/token';
+    const audiences = [issuer, [issuer], endpoint, [endpoint], [issuer, endpoint], [issuer, elsewhere], elsewhere];
+    const takenOf = async (client: string, path: string): Promise<boolean[]> => {
+      const taken: boolean[] = [];
+      for (const aud of audiences) {
+        const answer = await withAssertion(await assert({ iss: client, sub: client, aud }), path);
+        taken.push(answer.body['error'] !== 'invalid_client');
+      }
+      return taken;
+    };
+    const alone = [true, true, false, false, false, false, false];
+    for (const path of ['/token', '/request']) {
+      t.deepEqual(await takenOf('genau', path), alone, path);
+      t.deepEqual(await takenOf('verstrichen', path), alone, `${path}, the last day was yesterday`);
+      t.deepEqual(await takenOf('ausgenommen', path), [true, true, true, true, true, false, false], path);
     }
-    return taken;
-  };
-  const alone = [true, true, false, false, false, false, false];
-  for (const path of ['/token', '/request']) {
-    t.deepEqual(await takenOf('genau', path), alone, path);
-    t.deepEqual(await takenOf('verstrichen', path), alone, `${path}, the last day was yesterday`);
-    t.deepEqual(await takenOf('ausgenommen', path), [true, true, true, true, true, false, false], path);
-  }
-  const { body } = await withAssertion(await assert({ iss: 'genau', sub: 'genau', aud: endpoint }));
-  const advice = /expected: https:\S+ Set aud to the issuer.*PrivateKeyJWT\(issuer\).*audience_exemption/;
-  t.regex(String(body['error_detail']), advice, 'in the sandbox the answer says it');
-  const { body: found } = await operator.call('client check', { client: 'ausgenommen' });
-  t.like(
-    (found['findings'] as { code: string }[]).find(({ code }) => code === 'audience-exemption-ends'),
-    {
-      state: 'warning',
-      value: dayFromNow(0),
-    },
-  );
-});
+    const { body } = await withAssertion(await assert({ iss: 'genau', sub: 'genau', aud: endpoint }));
+    const advice = /expected: https:\S+ Set aud to the issuer.*PrivateKeyJWT\(issuer\).*audience_exemption/;
+    t.regex(String(body['error_detail']), advice, 'in the sandbox the answer says it');
+    const { body: found } = await operator.call('client check', { client: 'ausgenommen' });
+    t.like(
+      (found['findings'] as { code: string }[]).find(({ code }) => code === 'audience-exemption-ends'),
+      {
+        state: 'warning',
+        value: dayFromNow(0),
+      },
+    );
+  },
+);
 
 test.serial('a page of an origin that is not registered', async (t) => {
   await new Visitor().send(new URL('/token', town.issuer), {
@@ -268,30 +274,33 @@ test.serial('what succeeds writes nothing but, once a day, how it looked', async
   t.deepEqual(await diagnose('bibliothek'), [], 'that nobody is signed in is no fault of the service');
 });
 
-test.serial('nobody can flood it: of each cause the newest are kept, the others are untouched, the same are counted', async (t) => {
-  await post(town, '/token', { grant_type: 'x' }, basic(town, 'umkaempft', 'falsch'));
-  await seen('umkaempft', 'secret-wrong');
-  const url = (count: number) =>
-    new URL(
-      `/auth?client_id=umkaempft&response_type=code&scope=openid&redirect_uri=https://x.example/${count}`,
-      town.issuer,
+test.serial(
+  'nobody can flood it: of each cause the newest are kept, the others are untouched, the same are counted',
+  async (t) => {
+    await post(town, '/token', { grant_type: 'x' }, basic(town, 'umkaempft', 'falsch'));
+    await seen('umkaempft', 'secret-wrong');
+    const url = (count: number) =>
+      new URL(
+        `/auth?client_id=umkaempft&response_type=code&scope=openid&redirect_uri=https://x.example/${count}`,
+        town.issuer,
+      );
+    for (let round = 0; round < 4; round += 1) {
+      await Promise.all(Array.from({ length: 25 }, (_, index) => new Visitor().open(url(100 * round + index))));
+      await diagnose('umkaempft');
+    }
+    const found = await diagnose('umkaempft');
+    t.is(found.filter(({ cause }) => cause === 'redirect-uri').length, clientFailures.KEPT_PER_CAUSE);
+    t.is(found.filter(({ cause }) => cause === 'secret-wrong').length, 1);
+    await new Visitor().open(
+      new URL('/auth?client_id=niemand&response_type=code&redirect_uri=https://x.example/', town.issuer),
     );
-  for (let round = 0; round < 4; round += 1) {
-    await Promise.all(Array.from({ length: 25 }, (_, index) => new Visitor().open(url(100 * round + index))));
     await diagnose('umkaempft');
-  }
-  const found = await diagnose('umkaempft');
-  t.is(found.filter(({ cause }) => cause === 'redirect-uri').length, clientFailures.KEPT_PER_CAUSE);
-  t.is(found.filter(({ cause }) => cause === 'secret-wrong').length, 1);
-  await new Visitor().open(
-    new URL('/auth?client_id=niemand&response_type=code&redirect_uri=https://x.example/', town.issuer),
-  );
-  await diagnose('umkaempft');
-  const { rows } = await town.database.pool.query(
-    "SELECT count(*)::integer FROM client_failures WHERE client_id = 'niemand'",
-  );
-  t.is(rows[0].count, 0, 'of clients that do not exist nothing is kept');
-});
+    const { rows } = await town.database.pool.query(
+      "SELECT count(*)::integer FROM client_failures WHERE client_id = 'niemand'",
+    );
+    t.is(rows[0].count, 0, 'of clients that do not exist nothing is kept');
+  },
+);
 
 test.serial('control characters of a stranger reach no terminal, and nothing of the citizen is kept', async (t) => {
   await ask(

@@ -68,6 +68,17 @@ test('the portal is there in German and English, without script', async (t) => {
   for (const { id } of EXAMPLES) t.true(examples.text.includes(`id="${id}"`), id);
 });
 
+test('the five minutes are those of docs/integration.md, and the changelog is a page, not its source', async (t) => {
+  const start = await new Visitor().open(new URL('/entwickler?lang=en', town.issuer));
+  const commands = [...readFileSync(path.join(ROOT, 'docs/integration.md'), 'utf8').matchAll(/^\$ (.+)$/gm)];
+  t.is(commands.length, 3);
+  for (const [, command = ''] of commands)
+    t.true(start.text.includes(command.replace(/^ISSUER=.* node/, 'node')), `${command}\n${start.text}`);
+  const changes = await new Visitor().open(new URL('/entwickler/stand', town.issuer));
+  t.true(changes.text.includes('<li><strong>Start.</strong> <code>npm run serve</code>'));
+  t.notRegex(changes.text, /\*\*|`/);
+});
+
 test('the claims of a service are shown as they would arrive', async (t) => {
   const page = await new Visitor().open(new URL('/entwickler/angaben?dienst=portal', town.issuer));
   t.true(page.text.includes('wiebke.lindenhoff@example.org'));

@@ -3,6 +3,7 @@ import { type Fragment, type Html, html } from '../html.ts';
 import { inLanguage } from '../language.ts';
 import { layout, type Shell } from '../layout.view.ts';
 import { ERROR_CATALOGUE } from './catalogue.ts';
+import { changelogView } from './changelog.view.ts';
 import { EXAMPLES, exampleText } from './examples.ts';
 import { PORTAL_TEXTS, type PortalTexts } from './texts.ts';
 
@@ -41,25 +42,22 @@ export const portalPage = (shell: Shell, name: PageName, body: Fragment): string
   });
 };
 
-const SERVICE_FILE = `# infra/towns/guetersloh/services/meindienst.yaml
-client_id: meindienst
-organisation: stadt
-name: { de: Mein Dienst, en: My service }
-description: { de: Ein Versuch, en: A trial }
-kind: web
-token_endpoint_auth_method: client_secret_basic
-redirect_uris: [https://meindienst.example/callback]
-contacts: [technik@meindienst.example]`;
-
-const START = 'npm ci && npm start';
-const run = (issuer: URL): string =>
-  `npm install openid-client\nISSUER=${issuer.origin} CLIENT_ID=… CLIENT_SECRET=… node node.mjs`;
-const register = (issuer: URL): string => `curl ${issuer.origin}/reg -H 'content-type: application/json' \\
+/** The three commands of docs/integration.md. */
+const add = (language: string): string =>
+  `npm ci\nnpm run -s admin -- client add meinportal --preset webanwendung --url http://localhost:8080 --lang ${language} --commit`;
+const START = 'npm start';
+const run = (issuer: string): string =>
+  `ISSUER=${issuer} CLIENT_ID=meinportal CLIENT_SECRET=… node interactions/entwickler/examples/node.mjs`;
+const register = (issuer: string): string => `curl ${issuer}/reg -H 'content-type: application/json' \\
   -d '{"redirect_uris": ["http://localhost:8080/callback"], "client_name": "Mein Dienst"}'`;
+
+/** Where `npm start` listens, for a page that the city itself serves. */
+const SANDBOX = 'http://localhost:3000';
 
 export const startView = (shell: Shell, issuer: URL): string => {
   const t = textsOf(shell);
   const discovery = `${issuer.origin}/.well-known/openid-configuration`;
+  const sandbox = shell.sandbox === undefined ? SANDBOX : issuer.origin;
   const facts: readonly (readonly [string, Fragment])[] = [
     [t.issuer, html`<code>${issuer.origin}</code>`],
     [t.discovery, html`<a class="kern-link kern-link--no-visited-state" href="${discovery}">${discovery}</a>`],
@@ -74,10 +72,12 @@ export const startView = (shell: Shell, issuer: URL): string => {
     <dl class="ss-facts">${facts.map(([label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
     <h2 class="kern-heading-small">${t.steps}</h2>
     <ol>
-      <li class="ss-step"><p class="kern-body">${t.step1}</p>${code(START, t.step1)}</li>
-      <li class="ss-step"><p class="kern-body">${t.step2}</p>${code(SERVICE_FILE, t.step2)}${shell.sandbox !== undefined && code(register(issuer), t.registration)}</li>
-      <li class="ss-step"><p class="kern-body">${t.step3}</p>${code(run(issuer), t.step3)}</li>
+      <li class="ss-step"><p class="kern-body">${t.step1}</p>${code(add(shell.language), t.step1)}</li>
+      <li class="ss-step"><p class="kern-body">${t.step2}</p>${code(START, t.step2)}</li>
+      <li class="ss-step"><p class="kern-body">${t.step3}</p>${code(run(sandbox), t.step3)}</li>
+      <li class="ss-step"><p class="kern-body">${t.step4} <a class="kern-link kern-link--no-visited-state" href="mailto:${shell.town.contact.email}">${shell.town.contact.email}</a></p></li>
     </ol>
+    ${shell.sandbox !== undefined && html`<p class="kern-body">${t.registerItself}</p>${code(register(sandbox), t.registerItself)}`}
     <h2 class="kern-heading-small">${t.hints}</h2>
     <ul class="kern-body ss-hints">${t.hintList.map((hint) => html`<li>${hint}</li>`)}</ul>`,
   );
@@ -153,6 +153,6 @@ export const statusView = (shell: Shell, changelog: string): string => {
     'status',
     html`<p class="kern-body kern-body--large">${t.statusLead} <a class="kern-link kern-link--no-visited-state" href="/.well-known/openid-configuration">${t.discovery}</a></p>
     <h2 class="kern-heading-small">${t.changelog}</h2>
-    ${code(changelog, t.changelog)}`,
+    ${changelogView(changelog)}`,
   );
 };

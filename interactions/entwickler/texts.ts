@@ -21,9 +21,15 @@ const de = {
     'sub, je Organisation ein anderes. Verknüpfen Sie Konten nur über iss und sub, nie über die E-Mail-Adresse.',
   steps: 'Die Schritte',
   step1:
-    'Laden Sie das Projekt und starten Sie die Stadt auf Ihrem Rechner. Testbürger und Postfach stehen danach im Terminal.',
-  step2: 'Legen Sie eine Datei für Ihren Dienst an; Vorlagen für verbreitete Produkte liegen in infra/towns/presets.',
-  step3: 'Starten Sie das Beispiel und melden Sie sich als Wiebke Lindenhoff an. Fertig.',
+    'Laden Sie das Projekt und legen Sie eine Datei für Ihren Dienst an. Für verbreitete Produkte gibt es Vorlagen (--preset): Nextcloud, Moodle, WordPress und andere.',
+  step2:
+    'Starten Sie die Stadt auf Ihrem Rechner. Testpersonen, Postfach und das Geheimnis Ihres Dienstes stehen danach im Terminal.',
+  step3:
+    'Starten Sie das Beispiel mit diesem Geheimnis, öffnen Sie http://localhost:8080 und melden Sie sich als Wiebke Lindenhoff an. Fertig.',
+  step4:
+    'Läuft Ihr Dienst, schicken Sie uns seine Datei; zu zweit setzen wir sie bei der Stadt in Kraft, und Sie bekommen das Geheimnis:',
+  registerItself:
+    'Oder ohne Datei, nur in dieser Testumgebung: Der Dienst registriert sich selbst (RFC 7591) und erfährt client_id und client_secret.',
   hints: 'Worauf Dienste achten',
   hintList: [
     'redirect_uris werden Zeichen für Zeichen verglichen; ohne Platzhalter.',
@@ -116,9 +122,15 @@ const en: PortalTexts = {
   subject: 'Identifier of a person',
   subjectText: 'sub, another one for each organisation. Link accounts by iss and sub only, never by e-mail address.',
   steps: 'The steps',
-  step1: 'Get the project and start the town on your machine. Test citizens and inbox are then shown in the terminal.',
-  step2: 'Make a file for your service; presets for well-known products are in infra/towns/presets.',
-  step3: 'Start the example and sign in as Wiebke Lindenhoff. Done.',
+  step1:
+    'Get the project and make a file for your service. There are presets for well-known products (--preset): Nextcloud, Moodle, WordPress and others.',
+  step2:
+    'Start the town on your machine. Test persons, inbox and the secret of your service are then shown in the terminal.',
+  step3: 'Start the example with that secret, open http://localhost:8080 and sign in as Wiebke Lindenhoff. Done.',
+  step4:
+    'Once your service runs, send us its file; two of us put it in force at the city, and you are given the secret:',
+  registerItself:
+    'Or without a file, in this test environment only: the service registers itself (RFC 7591) and is told client_id and client_secret.',
   hints: 'What services watch out for',
   hintList: [
     'redirect_uris are compared character by character; no wildcards.',
