@@ -60,6 +60,6 @@ export const mockView = (shell: Shell): string => {
     <section><h2 class="kern-heading-small">${t.mockCitizens}</h2>
     <dl class="ss-facts">${CITIZENS.map(([key, de, en]) => html`<div><dt><code>${key}</code></dt><dd>${shell.language === 'de' ? de : en}</dd></div>`)}</dl></section>
     ${section(t.mockFaults, t.mockFaultsText, FAULTS)}
-    <section><h2 class="kern-heading-small">${t.mockMore}</h2><ul class="kern-list">${t.mockMoreList.map((one) => html`<li>${one}</li>`)}</ul></section>`,
+    <section><h2 class="kern-heading-small">${t.mockMore}</h2><ul class="kern-body ss-hints">${t.mockMoreList.map((one) => html`<li>${one}</li>`)}</ul></section>`,
   );
 };

@@ -55,7 +55,7 @@ const de = {
   optional: 'freiwillig',
   sample: 'Antwort von userinfo (Beispiel)',
   playgroundLead:
-    'Melden Sie sich als Testbürgerin an und sehen Sie jede Anfrage, jede Antwort und die entschlüsselten Token.',
+    'Melden Sie sich als Testbürgerin an und sehen Sie jede Anfrage, jede Antwort und die aufgeschlüsselten Token.',
   playgroundOff: 'Das geht nur in der Testumgebung, wo alle Personen erfunden sind: npm start.',
   scope: 'scope',
   begin: 'Anmeldung beginnen',
