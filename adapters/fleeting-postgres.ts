@@ -16,7 +16,7 @@ export const createPostgresFleeting = ({
   keys: Keys;
   now: () => Date;
 }): FleetingStore => {
-  const handleOf = (kind: string, id: string): Buffer => keys.handle(`note:${kind}`, id);
+  const handleOf = (kind: string, id: string): Buffer => keys.index(`note:${kind}`, id);
   const seal = (kind: string, handle: Buffer, value: unknown): Buffer =>
     keys.sealShared(`note:${kind}`, handle, JSON.stringify({ value }));
   const open = <T>(kind: string, handle: Buffer, sealed: Buffer): T =>

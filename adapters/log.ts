@@ -1,5 +1,5 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { requestContext } from './request-context.ts';
 
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
@@ -13,11 +13,6 @@ const EMAIL = /[^\s@<>"'(),;:=]+@[^\s@<>"'(),;:=]+\.[a-z]{2,}/gi;
 const URL_CREDENTIALS = /([a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi;
 const URL_QUERY = /([a-z][a-z0-9+.-]*:\/\/[^\s?#"']*)[?#][^\s"']*/gi;
 
-const currentRequest = new AsyncLocalStorage<string>();
-
-/** Runs `work` so that every line logged within it, however deep, carries the request's id. */
-export const inRequest = <T>(request: string, work: () => T): T => currentRequest.run(request, work);
-
 /**
  * Structured log: one JSON object a line on stdout. What is logged passes through `harmless`, so that a careless call
  * still prints no secret and no personal data.
@@ -29,7 +24,8 @@ export const createLog = (level: LogLevel = 'info', destination?: DestinationStr
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       mixin() {
-        const request = currentRequest.getStore();
+        // Every line logged within a request, however deep, carries its id.
+        const request = requestContext()?.id;
         return request === undefined ? {} : { request };
       },
       formatters: {

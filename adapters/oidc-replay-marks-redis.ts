@@ -61,7 +61,7 @@ export const createRedisReplayMarks = (
     const [isNew, beginning] = await asked(() =>
       script.replayMark(beginningOf(part), lineOf(part), key, time, kept(seconds)),
     );
-    const issuedAt = requestScope.getStore()?.proofIssuedAt ?? (time - MARK_SECONDS * 1000) / 1000;
+    const issuedAt = requestScope()?.proofIssuedAt ?? (time - MARK_SECONDS * 1000) / 1000;
     return isNew === 1 && issuedAt * 1000 >= Number(beginning);
   };
 

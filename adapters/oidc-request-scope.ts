@@ -1,7 +1,7 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AdapterPayload } from 'oidc-provider';
 import type { StoredSession } from './oidc-session-merge.ts';
 import type { AccountPart } from './oidc-store.ts';
+import { requestContext } from './request-context.ts';
 
 /** A token, code or the like, as read. */
 export type ArtifactRow = {
@@ -63,6 +63,8 @@ export type Batch = {
 
 export const keyOf = (handle: Buffer): string => handle.toString('latin1');
 
+const DONE = Promise.resolve();
+
 /** What one HTTP request has read, and what it is about to write. */
 export class RequestScope {
   /** How much of the account is read along. */
@@ -89,8 +91,15 @@ export class RequestScope {
   proofIssuedAt: number | undefined;
   /** The session whose id was given up: it is either saved under a new one or, if the request ends so, over. */
   endedSession: Buffer | undefined;
-  /** Statements go out one after another. */
-  flushing: Promise<void> = Promise.resolve();
+  /** Statements go out one after another: the last one, and how many have not been answered. */
+  flushing: Promise<void> = DONE;
+  underWay = 0;
+  /** The request is over: what it has set off counts as work of its own. */
+  ended = false;
 }
 
-export const requestScope = new AsyncLocalStorage<RequestScope>();
+/** The scope of the request under way; undefined outside of one. */
+export const requestScope = (): RequestScope | undefined => {
+  const scope = requestContext()?.scope;
+  return scope?.ended === false ? scope : undefined;
+};

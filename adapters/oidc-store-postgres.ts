@@ -10,6 +10,7 @@ import { sessionFingerprint } from './oidc-session-merge.ts';
 import type { Shelf } from './oidc-shelf-redis.ts';
 import { type AccountReader, type FleetingStore, HAS_GRANT, kindOf, type OidcStore, spent } from './oidc-store.ts';
 import { createWrites } from './oidc-writes.ts';
+import { withInContext } from './request-context.ts';
 
 const HOUR_SECONDS = 3600;
 const DAY_SECONDS = 24 * HOUR_SECONDS;
@@ -33,7 +34,7 @@ type Handle = (kind: string, id: string) => Buffer;
 export const handlesOf =
   (keys: Keys): Handle =>
   (kind, id) =>
-    keys.handle(`oidc:${kind}`, id);
+    keys.index(`oidc:${kind}`, id);
 
 /**
  * The store on Postgres. Ids are kept as keyed hashes, payloads sealed. `account` lets findAccount do without a
@@ -67,7 +68,7 @@ export const createPostgresStore = (
 
   /** Work inside the request; outside of one, each call is a request of its own. */
   const scoped = async <T>(work: (scope: RequestScope) => Promise<T>): Promise<T> => {
-    const scope = requestScope.getStore();
+    const scope = requestScope();
     if (scope !== undefined) return work(scope);
     const own = new RequestScope();
     const result = await work(own);
@@ -202,13 +203,13 @@ export const createPostgresStore = (
         return row === undefined ? undefined : reads.sessionForToken(scope, row, uid);
       }),
     upsert: async (id, payload, seconds) => {
-      const scope = requestScope.getStore() ?? new RequestScope();
+      const scope = requestScope() ?? new RequestScope();
       const sessionId = handle('Session', id);
       const uid = handle('Session:uid', payload.uid ?? '');
       // Outside of a request this request's view is empty: look up whether the id is one of the session's.
-      if (requestScope.getStore() === undefined) await reads.sessionById(scope, sessionId);
+      if (requestScope() === undefined) await reads.sessionById(scope, sessionId);
       const known = scope.sessionIds.get(keyOf(sessionId))?.equals(uid) === true;
-      const read = requestScope.getStore() === undefined ? undefined : (scope.sessions.get(keyOf(uid)) ?? undefined);
+      const read = requestScope() === undefined ? undefined : (scope.sessions.get(keyOf(uid)) ?? undefined);
       const before = read === undefined ? undefined : reads.openSession(read);
       const unchanged = before !== undefined && sessionFingerprint(before.payload) === sessionFingerprint(payload);
       if (unchanged && known && read !== undefined && writes.isFresh(read)) return writes.flush(scope);
@@ -222,7 +223,7 @@ export const createPostgresStore = (
       });
     },
     destroy: async (id) => {
-      const scope = requestScope.getStore();
+      const scope = requestScope();
       const sessionId = handle('Session', id);
       if (scope === undefined) return writes.endSession(sessionId);
       // `session.save()` destroys the old id just before it saves under the new one; a sign-out only destroys.
@@ -250,39 +251,43 @@ export const createPostgresStore = (
   return {
     adapterFor,
     inRequest: async (work, failed = () => false, part = 'whole') => {
-      if (requestScope.getStore() !== undefined) return work();
+      if (requestScope() !== undefined) return work();
       const scope = new RequestScope(part);
       const settle = (): Promise<void> =>
         writes.settle(scope).catch((error: unknown) => {
           // The request has failed already; that its code was spent by another changes nothing.
           if (!(error instanceof errors.OIDCProviderError)) throw error;
         });
-      return requestScope.run(scope, async () => {
-        const result = await work().catch(async (error: unknown) => {
-          await settle();
-          throw error;
-        });
-        if (failed()) await settle();
-        else await writes.flush(scope);
-        return result;
+      return withInContext('scope', scope, async () => {
+        try {
+          const result = await work().catch(async (error: unknown) => {
+            await settle();
+            throw error;
+          });
+          if (failed()) await settle();
+          else await writes.flush(scope);
+          return result;
+        } finally {
+          scope.ended = true;
+        }
       });
     },
     flush: async () => {
-      const scope = requestScope.getStore();
+      const scope = requestScope();
       if (scope !== undefined) await writes.flush(scope);
     },
     accountRow: (id, part) => {
-      const scope = requestScope.getStore();
+      const scope = requestScope();
       return scope?.part === part || scope?.part === 'whole' ? scope.accounts.get(id) : undefined;
     },
-    noteAccountRow: (id, row) => void requestScope.getStore()?.accounts.set(id, row),
+    noteAccountRow: (id, row) => void requestScope()?.accounts.set(id, row),
     sessionsOf: (id) => revocations.sessionsOf(id),
     endSessions: (id, except) => revocations.endSessions(id, except),
     revokeService: (id, clientId) => revocations.revokeService(id, clientId),
     revokeAccount: (id) => revocations.revokeAccount(id),
     fleeting: beside?.fleeting ?? createPostgresFleeting(base),
     noteProof: (issuedAt) => {
-      const scope = requestScope.getStore();
+      const scope = requestScope();
       if (scope !== undefined)
         scope.proofIssuedAt = Math.min(issuedAt ?? 0, scope.proofIssuedAt ?? Number.POSITIVE_INFINITY);
     },

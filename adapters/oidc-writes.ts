@@ -44,6 +44,13 @@ export const accountOf = (accountId: string | undefined): string | null => {
   return accountId;
 };
 
+const isEmpty = ({ batch, endedSession }: RequestScope): boolean =>
+  batch.inserts.length === 0 &&
+  batch.consume === undefined &&
+  batch.grant === undefined &&
+  batch.guard === undefined &&
+  endedSession === undefined;
+
 /** Sends batches; see `batchStatement` for what one does. */
 export const createWrites = (
   { pool, keys, now }: { pool: Pool; keys: Keys; now: () => Date },
@@ -223,8 +230,13 @@ export const createWrites = (
 
     /** Sends what waits in the scope, with a session if one is given; calls go out one after another. */
     flush(scope: RequestScope, save?: SessionSave): Promise<void> {
+      if (scope.underWay === 0 && save === undefined && isEmpty(scope)) return scope.flushing;
+      scope.underWay += 1;
       const sent = scope.flushing.then(() => sendWaiting(scope, save));
-      scope.flushing = sent.catch(() => {});
+      const answered = (): void => {
+        scope.underWay -= 1;
+      };
+      scope.flushing = sent.then(answered, answered);
       return sent;
     },
 

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { outsideRequests, requestContext, withInContext } from './request-context.ts';
 
 /** A person waits no longer for bad news than three seconds; of these the database gets that much. */
 const BUDGET_MS = 1_900;
@@ -6,23 +6,36 @@ const BUDGET_MS = 1_900;
 const USUAL_MS = 150;
 /** What was answered with bad news begins nothing new; after this nothing of it is left. */
 const AFTERMATH_MS = 10_000;
+/** How often those who wait are looked at: a timer for each wait would cost more than most waits. */
+const LOOK_MS = 50;
+
+const waiting = new Set<Patience>();
+let looking: NodeJS.Timeout | undefined;
+let busy = false;
+
+const look = (): void => {
+  for (const patience of waiting) patience.look();
+  if (busy) {
+    busy = false;
+    return;
+  }
+  if (waiting.size > 0) return;
+  clearInterval(looking);
+  looking = undefined;
+};
 
 /** How long one request has waited for the database, over all of its statements. */
-class Patience {
-  readonly exhausted: Promise<never>;
-  #reject: (error: Error) => void = () => {};
+export class Patience {
+  readonly #exhausted: (error: Error) => void;
   #spent = 0;
-  #waiting = 0;
+  #waits = 0;
   #finished = false;
   #since = 0;
   #overAt: number | undefined;
-  #timer: NodeJS.Timeout | undefined;
 
-  constructor() {
-    this.exhausted = new Promise((_, reject) => {
-      this.#reject = reject;
-    });
-    this.exhausted.catch(() => {}); // it may be exhausted when the answer is out
+  /** `exhausted` is called if the request has waited too long. */
+  constructor(exhausted: (error: Error) => void) {
+    this.#exhausted = exhausted;
   }
 
   get over(): boolean {
@@ -30,23 +43,29 @@ class Patience {
   }
 
   begin(): void {
-    this.#waiting += 1;
-    if (this.#waiting > 1 || this.#finished || this.#overAt !== undefined) return;
+    this.#waits += 1;
+    if (this.#waits > 1 || this.#finished || this.#overAt !== undefined) return;
     this.#since = performance.now();
-    this.#arm();
+    waiting.add(this);
+    busy = true;
+    looking ??= outsideRequests(() => setInterval(look, LOOK_MS).unref());
   }
 
   end(): void {
-    this.#waiting -= 1;
-    if (this.#waiting > 0) return;
-    this.#spent += this.#counted;
-    clearTimeout(this.#timer);
+    this.#waits -= 1;
+    if (this.#waits > 0) return;
+    if (waiting.delete(this)) this.#spent += this.#counted;
   }
 
   /** The answer is out: whatever goes on is no longer the caller's to wait for. */
   finish(): void {
-    clearTimeout(this.#timer);
+    waiting.delete(this);
     this.#finished = true;
+  }
+
+  look(): void {
+    // An answer that has come while this process was busy is read first: it was not the database that took so long.
+    if (this.#isExhausted) setImmediate(() => this.#exhaust());
   }
 
   /** What counts of the wait that is under way. */
@@ -54,24 +73,17 @@ class Patience {
     return Math.max(0, performance.now() - this.#since - USUAL_MS);
   }
 
-  #arm(): void {
-    // An answer that has come while this process was busy is read first: it was not the database that took so long.
-    const look = (): void => void setImmediate(() => this.#exhaust());
-    this.#timer = setTimeout(look, USUAL_MS + Math.max(0, BUDGET_MS - this.#spent));
+  get #isExhausted(): boolean {
+    return this.#spent + this.#counted >= BUDGET_MS;
   }
 
   #exhaust(): void {
-    if (this.#waiting === 0 || this.#finished) return;
-    if (this.#spent + this.#counted < BUDGET_MS - 1) {
-      this.#arm();
-      return;
-    }
+    if (!waiting.has(this) || !this.#isExhausted) return;
+    waiting.delete(this);
     this.#overAt = performance.now();
-    this.#reject(tooSlow());
+    this.#exhausted(tooSlow());
   }
 }
-
-const current = new AsyncLocalStorage<Patience>();
 
 /** An outage, as the code says to `meansUnavailable`. */
 const tooSlow = (): Error =>
@@ -82,25 +94,29 @@ const tooSlow = (): Error =>
  * given up by the server, many that are a little slow are given up here. What the work begins afterwards is refused, so
  * that it ends; a transaction under way may be committed or rolled back, as if the answer had been lost on its way.
  */
-export const withPatience = async <T>(work: () => Promise<T>): Promise<T> => {
-  const patience = new Patience();
-  const working = current.run(patience, work);
-  working.catch(() => {}); // its error has no reader any more once the patience is exhausted
-  try {
-    return await Promise.race([working, patience.exhausted]);
-  } finally {
-    patience.finish();
-  }
+export const withPatience = <T>(work: () => Promise<T>): Promise<T> => {
+  // The patience of a request is one, however many parts of it ask for it.
+  if (requestContext()?.patience !== undefined) return work();
+  return new Promise((resolve, reject) => {
+    const patience = new Patience(reject);
+    withInContext('patience', patience, work).then(
+      (result) => {
+        patience.finish();
+        resolve(result);
+      },
+      (error: unknown) => {
+        patience.finish();
+        reject(error);
+      },
+    );
+  });
 };
 
-/** Runs what several requests wait for: none of them may end it. */
-export const withoutPatience = <T>(work: () => T): T => current.exit(work);
-
-/** Notes that a request waits for the database, until the function that it gives is called. Throws if it may not. */
-export const beginWait = (ending = false): (() => void) => {
-  const patience = current.getStore();
-  if (patience === undefined) return () => {};
+/** Notes that a request waits for the database, until the end of what it gives. Throws if it may not. */
+export const beginWait = (ending = false): Patience | undefined => {
+  const patience = requestContext()?.patience;
+  if (patience === undefined) return undefined;
   if (patience.over && !ending) throw tooSlow();
   patience.begin();
-  return () => patience.end();
+  return patience;
 };

@@ -1,5 +1,6 @@
-import { beginWait, withoutPatience } from './patience.ts';
-import { beginPart, withoutTrace } from './tracing.ts';
+import { beginWait } from './patience.ts';
+import { outsideRequests } from './request-context.ts';
+import { beginPart } from './tracing.ts';
 
 /** More than this in one statement would let one request wait for too many others. */
 const MOST = 64;
@@ -22,13 +23,13 @@ export const perTurn = <K, R>(work: (keys: readonly K[]) => Promise<readonly R[]
     );
   };
   // What is asked for together belongs to none of the requests: one of them may give up while the others wait.
-  const send = (): void => withoutPatience(() => withoutTrace(sendAll));
+  const send = (): void => outsideRequests(sendAll);
   return (key) =>
     new Promise((resolve, reject) => {
       const waited = beginWait();
       const end = beginPart('database');
       const settled = (failed: boolean): void => {
-        waited();
+        waited?.end();
         end?.(failed);
       };
       waiting.push({

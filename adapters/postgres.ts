@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import createKnex, { type Knex } from 'knex';
 import pg from 'pg';
-import { beginWait } from './patience.ts';
+import { beginWait, type Patience } from './patience.ts';
 import { beginPart } from './tracing.ts';
 
 /** One pool of connections, seen by Knex and as it is. */
@@ -30,7 +30,7 @@ class ImpatientClient extends pg.Client {
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of `query` cannot be restated, arguments pass unchanged
   override query(...args: any[]): any {
     const callback = args.at(-1);
-    let waited: () => void;
+    let waited: Patience | undefined;
     try {
       waited = beginWait(ENDS_TRANSACTION.test(String(args[0]?.text ?? args[0])));
     } catch (error) {
@@ -42,7 +42,7 @@ class ImpatientClient extends pg.Client {
     const end = beginPart('database');
     const done = (failed: boolean): void => {
       clearTimeout(timer);
-      waited();
+      waited?.end();
       end?.(failed);
     };
     if (typeof callback === 'function') {
@@ -67,7 +67,7 @@ class ImpatientClient extends pg.Client {
 class ImpatientPool extends pg.Pool {
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of `connect` cannot be restated, arguments pass unchanged
   override connect(callback?: any): any {
-    let waited: () => void;
+    let waited: Patience | undefined;
     try {
       waited = beginWait();
     } catch (error) {
@@ -75,11 +75,11 @@ class ImpatientPool extends pg.Pool {
       process.nextTick(callback, error);
       return undefined;
     }
-    if (callback === undefined) return super.connect().finally(waited);
+    if (callback === undefined) return super.connect().finally(() => waited?.end());
     // Called by whoever gives a connection back: what follows belongs to the one who has waited for it.
     const own = AsyncResource.bind(callback);
     return super.connect((...result) => {
-      waited();
+      waited?.end();
       own(...result);
     });
   }

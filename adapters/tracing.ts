@@ -1,5 +1,5 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Span, SpanOptions } from '@opentelemetry/api';
+import { requestContext } from './request-context.ts';
 
 export type TraceSettings = {
   /** Where the collector takes OTLP over HTTP; `v1/traces` is added. */
@@ -21,7 +21,6 @@ const EXPORT_PATIENCE_MS = 5_000;
 const ERROR = 2;
 const KIND = { server: 1, client: 2 } as const;
 
-const current = new AsyncLocalStorage<Span>();
 let begin: ((name: string, options: SpanOptions, parent: Span | undefined) => Span) | undefined;
 
 /**
@@ -68,21 +67,18 @@ const ending =
   };
 
 /**
- * Runs `work` as a trace of its own. A trace begins here, whatever a caller has sent: otherwise anybody could write into
- * the traces of others.
+ * Begins the trace of a request; undefined where none are collected. It begins here, whatever a caller has sent:
+ * otherwise anybody could write into the traces of others.
  */
-export const inTrace = <T>(name: string, facts: SpanFacts, work: (end: EndSpan | undefined) => T): T => {
-  if (begin === undefined) return work(undefined);
-  const span = begin(name, { kind: KIND.server, attributes: facts }, undefined);
-  return current.run(span, () => work(ending(span)));
+export const beginTrace = (name: string, facts: () => SpanFacts): { span: Span; end: EndSpan } | undefined => {
+  if (begin === undefined) return undefined;
+  const span = begin(name, { kind: KIND.server, attributes: facts() }, undefined);
+  return { span, end: ending(span) };
 };
-
-/** Runs what several requests wait for: it is a part of none of their traces. */
-export const withoutTrace = <T>(work: () => T): T => current.exit(work);
 
 /** Begins a part of the trace that is under way; undefined where there is none. */
 export const beginPart = (name: string): EndSpan | undefined => {
-  const parent = begin === undefined ? undefined : current.getStore();
+  const parent = begin === undefined ? undefined : requestContext()?.span;
   return begin === undefined || parent?.isRecording() !== true
     ? undefined
     : ending(begin(name, { kind: KIND.client }, parent));

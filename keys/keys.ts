@@ -1,14 +1,13 @@
 import {
-  createHmac,
   createPrivateKey,
   createPublicKey,
-  createSecretKey,
   hkdfSync,
   type KeyObject,
   sign,
   timingSafeEqual,
   verify,
 } from 'node:crypto';
+import { type Hmac, hmacOf } from './hmac.ts';
 import type { KeyRing } from './key-ring.ts';
 import { accountOfSubject, subjectOf } from './pseudonyms.ts';
 import { Recent } from './recent.ts';
@@ -36,8 +35,6 @@ export type Keys = {
   openShared(purpose: string, id: Buffer | string, sealed: Buffer): string;
   /** A blind index or store handle: 32 bytes, the same for the same kind and value. */
   index(kind: string, value: string): Buffer;
-  /** As `index`, for random ids that one request looks up several times: remembered for a moment. */
-  handle(kind: string, id: string): Buffer;
   /** The pairwise subject of an account in a sector (OpenID Connect Core §8.1): 43 characters of base64url. */
   subject(sector: string, account: string): string;
   /** The account id in a subject of that sector; undefined for anything that is none. */
@@ -60,19 +57,6 @@ export type Keys = {
 /** How many opened values are remembered, and for how long at most half of it. */
 const KEPT = 4096;
 const KEPT_MS = 60_000;
-
-const hmac = (key: KeyObject, ...parts: (Buffer | string)[]): Buffer => {
-  // Each part carries its length, so that ('ab', 'c') and ('a', 'bc') differ.
-  let size = 0;
-  for (const part of parts) size += 4 + Buffer.byteLength(part);
-  const message = Buffer.allocUnsafe(size);
-  let at = 0;
-  for (const part of parts) {
-    const length = typeof part === 'string' ? message.write(part, at + 4, 'utf8') : part.copy(message, at + 4);
-    at = message.writeUInt32BE(length, at) + length;
-  }
-  return createHmac('sha256', key).update(message).digest();
-};
 
 const derive = (key: Buffer, info: string): Buffer =>
   Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), `stadtschluessel ${info}`, 32));
@@ -97,26 +81,29 @@ export const createKeys = (ring: KeyRing): Keys => {
   const wrappingKeys = new Map([...ring.keyEncryption.versions].map(([v, key]) => [v, derive(key, 'data keys')]));
   const wrappingKey = (version: number): Buffer => wrappingKeys.get(version) ?? keyEncryptionKey(version);
 
-  const purposeKeys = new Map<string, KeyObject>();
+  const purposeKeys = new Map<string, Hmac>();
   /** One key for each purpose and id: sessions and codes are so many that one key would wear out its GCM nonces. */
   const sharedKey = (version: number, purpose: string, id: Buffer | string): Buffer => {
     const name = `${version} ${purpose}`;
-    const known = purposeKeys.get(name) ?? createSecretKey(derive(keyEncryptionKey(version), `shared ${purpose}`));
-    purposeKeys.set(name, known);
-    return hmac(known, id);
+    const known = purposeKeys.get(name);
+    if (known !== undefined) return known(id);
+    const made = hmacOf(derive(keyEncryptionKey(version), `shared ${purpose}`));
+    purposeKeys.set(name, made);
+    return made(id);
   };
 
-  const formKeys = ring.cookies.map((key) => createSecretKey(derive(key, 'form tokens')));
+  const formKeys = ring.cookies.map((key) => hmacOf(derive(key, 'form tokens')));
   const [formKey] = formKeys;
   if (formKey === undefined) throw new Error('the key ring has no cookie key');
 
-  const indexKey = createSecretKey(ring.index);
+  const index = hmacOf(ring.index);
 
   // What was opened or sealed a moment ago is asked for again with the next request of the same citizen. An entry counts
   // only for the very bytes that it was made from, so that what the database says is what holds.
   const texts = new Recent<{ sealed: Buffer; plain: string }>(KEPT, KEPT_MS);
   const dataKeys = new Recent<{ wrapped: Buffer; version: number; dataKey: DataKey }>(KEPT, KEPT_MS);
-  const handles = new Recent<Buffer>(KEPT, KEPT_MS);
+  const columns = new Recent<{ key: DataKey; sealed: Buffer; plain: string }>(KEPT, KEPT_MS);
+  const subjects = new Recent<string>(KEPT, KEPT_MS);
   const nameOf = (purpose: string, id: Buffer | string): string =>
     typeof id === 'string'
       ? `${purpose.length}${purpose}${id}`
@@ -141,7 +128,14 @@ export const createKeys = (ring: KeyRing): Keys => {
     },
     keyEncryptionVersion: ring.keyEncryption.current,
     seal: (key, account, column, plain) => sealWith(key, ['account', account, column], plain),
-    open: (key, account, column, sealed) => openWith(key, ['account', account, column], sealed),
+    open(key, account, column, sealed) {
+      const name = nameOf(account, column);
+      const known = columns.get(name);
+      if (known?.key === key && known.sealed.equals(sealed)) return known.plain;
+      const plain = openWith(key, ['account', account, column], sealed);
+      columns.set(name, { key, sealed, plain });
+      return plain;
+    },
     sealShared(purpose, id, plain) {
       const version = ring.keyEncryption.current;
       const header = Buffer.alloc(4);
@@ -159,14 +153,15 @@ export const createKeys = (ring: KeyRing): Keys => {
       texts.set(name, { sealed, plain });
       return plain;
     },
-    index: (kind, value) => hmac(indexKey, kind, value),
-    handle(kind, id) {
-      const name = nameOf(kind, id);
-      const handle = handles.get(name) ?? hmac(indexKey, kind, id);
-      handles.set(name, handle);
-      return handle;
+    index,
+    subject(sector, account) {
+      const name = nameOf(sector, account);
+      const known = subjects.get(name);
+      if (known !== undefined) return known;
+      const subject = subjectOf(ring.pseudonym, sector, account);
+      subjects.set(name, subject);
+      return subject;
     },
-    subject: (sector, account) => subjectOf(ring.pseudonym, sector, account),
     accountOf: (sector, subject) => accountOfSubject(ring.pseudonym, sector, subject),
     pepper(version = ring.pepper.current) {
       const secret = ring.pepper.versions.get(version);
@@ -186,12 +181,12 @@ export const createKeys = (ring: KeyRing): Keys => {
       const publicKey = createPublicKey(checkpointKey(key));
       return verify(null, Buffer.from(text), publicKey, Buffer.from(signature, 'base64url'));
     },
-    formToken: (id) => hmac(formKey, id).toString('base64url'),
+    formToken: (id) => formKey(id).toString('base64url'),
     checkFormToken(id, token) {
       const given = Buffer.from(token, 'utf8');
       let matches = false;
       for (const key of formKeys) {
-        const expected = Buffer.from(hmac(key, id).toString('base64url'), 'utf8');
+        const expected = Buffer.from(key(id).toString('base64url'), 'utf8');
         if (given.length === expected.length && timingSafeEqual(given, expected)) matches = true;
       }
       return matches;

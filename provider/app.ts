@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
-import { decodeJwt } from 'jose';
 import Koa from 'koa';
 import type { AdapterFactory, Provider } from 'oidc-provider';
 import type { Logger } from 'pino';
@@ -17,15 +16,15 @@ import { STAFF_WAIT_HOURS } from '../accounts/staff.ts';
 import type { Town } from '../accounts/town.ts';
 import type { CheckpointTarget } from '../adapters/checkpoints.ts';
 import { createRedisLimits } from '../adapters/limits-redis.ts';
-import { inRequest } from '../adapters/log.ts';
 import type { Mailer } from '../adapters/mail.ts';
 import { createPostgresStore } from '../adapters/oidc-store-postgres.ts';
 import { createRedisStore } from '../adapters/oidc-store-redis.ts';
 import { withPatience } from '../adapters/patience.ts';
 import { listen, type Postgres } from '../adapters/postgres.ts';
 import type { RedisConnection } from '../adapters/redis.ts';
+import { inRequestContext } from '../adapters/request-context.ts';
 import type { SourceSettings } from '../adapters/source-config.ts';
-import { inTrace } from '../adapters/tracing.ts';
+import { beginTrace } from '../adapters/tracing.ts';
 import { createPages } from '../interactions/routes.ts';
 import { dormancyText } from '../interactions/texts/privacy-mails.ts';
 import type { Keys } from '../keys/keys.ts';
@@ -46,6 +45,7 @@ import { createErrors } from './errors.ts';
 import { Failures } from './failures.ts';
 import { createGuard } from './guard.ts';
 import type { Health } from './health.ts';
+import { rememberClients } from './known-clients.ts';
 import { deliverLogouts, queueBackchannelLogout } from './logout.ts';
 import { createLogoutPages } from './logout-pages.ts';
 import { explainMethods } from './methods.ts';
@@ -55,12 +55,12 @@ import { nameAliases, needsMutualTls } from './mtls.ts';
 import { leaveForm, securityHeaders } from './navigation.ts';
 import { outboundFetch } from './outbound.ts';
 import { postToGet } from './post-requests.ts';
+import { aroundProtocol } from './protocol.ts';
 import { Registrations } from './registrations.ts';
 import { requestByReference } from './request-by-reference.ts';
 import { requestId } from './request-id.ts';
 import { refuseForeignResume } from './resume.ts';
 import { deliverSecurityEvents } from './security-events.ts';
-import { refuseFutureProofs } from './security-profile.ts';
 import { answerSecurityTxt } from './security-txt.ts';
 import { servicesOf } from './service-sessions.ts';
 import { sessionsFor } from './sessions.ts';
@@ -86,19 +86,6 @@ const PROTOCOL_ONLY = new Set(['GET /auth', 'POST /token', 'GET /userinfo', 'POS
 const isProtocolOnly = ({ method, url = '' }: IncomingMessage): boolean => {
   const query = url.indexOf('?');
   return PROTOCOL_ONLY.has(`${method} ${query < 0 ? url : url.slice(0, query)}`);
-};
-
-/** No claims are given there: id_tokens hold none, and introspection asks whether the account is active. */
-const WITHOUT_CLAIMS = new Set(['/token', '/token/introspection', '/token/revocation']);
-const accountPart = (path: string): 'status' | 'whole' => (WITHOUT_CLAIMS.has(path) ? 'status' : 'whole');
-
-/** What a JWT says about when it was issued; it is checked elsewhere. */
-const issuedAt = (jwt: string): number | undefined => {
-  try {
-    return decodeJwt(jwt).iat;
-  } catch {
-    return undefined;
-  }
 };
 
 export type AppDeps = {
@@ -176,6 +163,8 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const failures = new Failures({ registrations, issuer, now, log });
   const testSuites = deps.sandbox?.testSuites === true;
   const errors = createErrors({ issuer, town, log, failures, sandbox: deps.sandbox });
+  const finish = [leaveForm({ town, issuer, sandbox: deps.sandbox }), discoveryForServices(testSuites)];
+  const headers = Object.entries(securityHeaders(issuer));
   const adapter: AdapterFactory = (model) => providerAdapter(model, store, registrations, context);
   const current = new CurrentProvider({
     issuer,
@@ -202,25 +191,14 @@ export async function createApp(deps: AppDeps): Promise<App> {
         testSuites,
       }),
     equip(provider) {
+      rememberClients(provider, (id) => registrations.metadata(id));
       permitDeviceCodes(provider, (id) => registrations.find(id)?.kind === 'device');
       queueBackchannelLogout(provider, context, () => logouts.wake());
       nameAliases(provider, deps.mtlsOrigin);
-      provider.use(errors.explain);
-      provider.use(errors.boundary);
+      provider.use(aroundProtocol({ store, errors, finish, headers }));
       provider.use(explainMethods);
-      provider.use((_ctx, next) => withPatience(next));
-      provider.use(refuseFutureProofs);
       provider.use(refuseForeignResume(provider, issuer));
-      // What a request writes goes out before its answer: a refused write must not have been acknowledged.
-      provider.use((ctx, next) => store.inRequest(next, () => ctx.status >= 400, accountPart(ctx.path)));
-      provider.use((ctx, next) => {
-        const proof = ctx.get('DPoP');
-        if (proof !== '') store.noteProof(issuedAt(proof));
-        return next();
-      });
-      provider.use(discoveryForServices(testSuites));
       if (testSuites) provider.use(requestByReference(registrations, outboundFetch(true)));
-      provider.use(leaveForm({ town, issuer, sandbox: deps.sandbox }));
       errors.listen(provider);
       failures.listen(provider);
       deps.metrics?.listen(provider);
@@ -360,22 +338,27 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const addresses = new WeakMap<IncomingMessage, string>();
   const security = answerSecurityTxt(town, issuer, now);
   const handle = koa.callback();
-  const headers = Object.entries(securityHeaders(issuer));
   return {
     handler(req, res) {
       const address = guard(req, res);
       if (address === undefined || deps.health?.answer(req, res)) return;
       deps.metrics?.watch(req, res);
       if (current.documents(req, res) || security(req, res)) return;
-      for (const [name, value] of headers) res.setHeader(name, value);
-      const request = requestId(req);
-      res.setHeader('x-request-id', request);
-      addresses.set(req, address);
-      const facts = { 'http.request.method': req.method ?? '', 'schluessel.request': request };
-      inTrace(areaOf(req.url ?? ''), facts, (end) => {
-        if (end) res.once('close', () => end(res.statusCode >= 500, { 'http.response.status_code': res.statusCode }));
-        inRequest(request, () => void (isProtocolOnly(req) ? current.handler : handle)(req, res));
-      });
+      const id = requestId(req);
+      res.setHeader('x-request-id', id);
+      const facts = () => ({ 'http.request.method': req.method ?? '', 'schluessel.request': id });
+      const trace = beginTrace(areaOf(req.url ?? ''), facts);
+      if (trace) {
+        const { end } = trace;
+        res.once('close', () => end(res.statusCode >= 500, { 'http.response.status_code': res.statusCode }));
+      }
+      const protocolOnly = isProtocolOnly(req);
+      if (!protocolOnly) {
+        addresses.set(req, address);
+        for (const [name, value] of headers) res.setHeader(name, value);
+      }
+      const context = trace === undefined ? { id } : { id, span: trace.span };
+      inRequestContext(context, () => void (protocolOnly ? current.handler : handle)(req, res));
     },
     provider: () => current.instance,
     async close() {

@@ -291,6 +291,8 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       deviceFlow: parts.deviceFlow,
       pushedAuthorizationRequests: { enabled: true },
       dPoP: { enabled: true },
+      // For keys that sign in this process (sync-signing-key.ts).
+      externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       ...registrationFeatures(parts.registration),
       clientCredentials: { enabled: true },
       resourceIndicators: resourceIndicators(registrations, issuer),

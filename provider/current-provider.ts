@@ -1,17 +1,18 @@
-import { type Configuration, Provider } from 'oidc-provider';
+import { type Configuration, type JWKS, Provider } from 'oidc-provider';
 import type { Context } from '../accounts/context.ts';
 import * as signingKeys from '../accounts/signing-keys.ts';
 import type { SigningAlgorithm } from '../keys/signing-keys.ts';
 import { answerAcr } from './assurance.ts';
 import { compareHashedSecret } from './configuration.ts';
 import { createDocuments, type Documents } from './documents.ts';
+import { signingKey } from './sync-signing-key.ts';
 
 type CurrentProviderParts = {
   issuer: URL;
   context: () => Context;
   /** Algorithms that there must be a key for. */
   algorithms: () => readonly SigningAlgorithm[];
-  configuration: (jwks: { keys: object[] }) => Configuration;
+  configuration: (jwks: JWKS) => Configuration;
   /** Attaches middleware and listeners to each new instance. */
   equip: (provider: Provider) => void;
 };
@@ -71,7 +72,7 @@ export class CurrentProvider {
     if (fingerprint === this.#keys) return;
 
     const { issuer, configuration, equip } = this.#parts;
-    const jwks = { keys: keys.map(({ kid, alg, privateJwk }) => ({ ...privateJwk, kid, alg, use: 'sig' })) };
+    const jwks = { keys: keys.map(({ kid, alg, privateJwk }) => signingKey(kid, alg, privateJwk)) };
     const provider = new Provider(issuer.origin, configuration(jwks));
     // The guard in http.ts has replaced what came from outside by what the issuer says.
     provider.proxy = true;

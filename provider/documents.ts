@@ -21,10 +21,10 @@ type Document = { readonly body: Buffer; readonly etag: string; readonly headers
  */
 export const discoveryForServices =
   (requestUris: boolean) =>
-  async (ctx: Koa.Context, next: () => Promise<void>): Promise<void> => {
-    await next();
+  (ctx: Koa.Context): void => {
+    if (!DISCOVERY_PATHS.has(ctx.path)) return;
     const body = ctx.body as Record<string, unknown> | null | undefined;
-    if (DISCOVERY_PATHS.has(ctx.path) && typeof body === 'object' && body?.['subject_types_supported'] !== undefined) {
+    if (typeof body === 'object' && body?.['subject_types_supported'] !== undefined) {
       body['subject_types_supported'] = ['pairwise'];
       body['request_uri_parameter_supported'] = requestUris;
       if (requestUris) body['require_request_uri_registration'] = true;

@@ -129,8 +129,7 @@ export function createErrors({ issuer, town, log, failures, sandbox }: ErrorPart
     },
 
     /** Completes a JSON error: where it is explained, and in the sandbox what exactly is wrong. */
-    async explain(ctx: Koa.Context, next: () => Promise<void>): Promise<void> {
-      await next();
+    explain(ctx: Koa.Context): void {
       const body = ctx.body as { error?: unknown } | null | undefined;
       if (typeof body !== 'object' || body === null || typeof body.error !== 'string') return;
       const failure = sandbox && failures.noted(ctx);

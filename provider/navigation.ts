@@ -48,11 +48,10 @@ function autoSubmitForm(body: string): { action: string; fields: [string, string
  */
 export const leaveForm =
   (parts: Parameters<typeof shellOf>[1] & { issuer: URL }) =>
-  async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
-    await next();
+  (ctx: KoaContextWithOIDC): void => {
     // Undefined where there is none, whatever the types say: pages that answer a form (codes of devices) stay as they are.
-    const location: string | undefined = ctx.response.get('location');
-    if (ctx.method === 'POST' && location && browserNavigates(ctx)) {
+    const location: string | undefined = ctx.method === 'POST' ? ctx.response.get('location') : undefined;
+    if (location && browserNavigates(ctx)) {
       ctx.remove('location');
       sendPage(ctx, 200, continuePage(location, shellOf(ctx, parts, ctx.oidc?.params?.['ui_locales'])));
     }

@@ -87,27 +87,24 @@ export const assertRequestObject =
     if (exp <= nbf || exp - nbf > REQUEST_LIMIT_SECONDS) refuse('exp is not within 60 minutes after nbf');
   };
 
-/** A DPoP proof that is dated far ahead: oidc-provider takes 300 s in both directions. */
-export async function refuseFutureProofs(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
-  const proof = ctx.get('dpop');
-  if (proof !== '') {
-    let iat: unknown;
-    try {
-      // Only its date; oidc-provider verifies it.
-      if (decodeProtectedHeader(proof).typ === 'dpop+jwt') ({ iat } = decodeJwt(proof));
-    } catch {
-      iat = undefined;
-    }
-    const now = Math.floor(Date.now() / 1000);
-    if (inTheFuture(iat, now)) {
-      ctx.status = 400;
-      ctx.set('Cache-Control', 'no-store');
-      ctx.body = {
-        error: 'invalid_dpop_proof',
-        error_description: `the DPoP proof is dated ${Number(iat) - now} seconds ahead of our clock; 60 are accepted`,
-      };
-      return;
-    }
+/** What a DPoP proof says about when it was issued; oidc-provider verifies it. Undefined for what is no proof. */
+export const proofIssuedAt = (proof: string): number | undefined => {
+  try {
+    return decodeProtectedHeader(proof).typ === 'dpop+jwt' ? decodeJwt(proof).iat : undefined;
+  } catch {
+    return undefined;
   }
-  await next();
-}
+};
+
+/** Refuses a DPoP proof that is dated far ahead: oidc-provider takes 300 s in both directions. */
+export const refusesFutureProof = (ctx: KoaContextWithOIDC, issuedAt: number | undefined): boolean => {
+  const now = Math.floor(Date.now() / 1000);
+  if (!inTheFuture(issuedAt, now)) return false;
+  ctx.status = 400;
+  ctx.set('Cache-Control', 'no-store');
+  ctx.body = {
+    error: 'invalid_dpop_proof',
+    error_description: `the DPoP proof is dated ${Number(issuedAt) - now} seconds ahead of our clock; 60 are accepted`,
+  };
+  return true;
+};

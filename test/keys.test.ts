@@ -1,5 +1,7 @@
+import { createHmac } from 'node:crypto';
 import test from 'ava';
 import fc from 'fast-check';
+import { hmacOf } from '../keys/hmac.ts';
 import { newKeyRing, parseKeyRing } from '../keys/key-ring.ts';
 import { createKeys } from '../keys/keys.ts';
 import { needsNewSigningKey, newSigningKey, SIGNING_KEY_SETTINGS, signingKeyState } from '../keys/signing-keys.ts';
@@ -13,6 +15,30 @@ test('a new key ring is read back, and no two are alike', (t) => {
   const ring = parseKeyRing(text);
   t.false('faults' in ring);
   t.not(text, newKeyRing());
+});
+
+test('a keyed hash is HMAC-SHA-256, each part with its length before it', (t) => {
+  const part = fc.oneof(
+    fc.string({ unit: 'grapheme', maxLength: 100 }),
+    fc.uint8Array({ maxLength: 6000 }).map((bytes) => Buffer.from(bytes)),
+  );
+  const key = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes));
+  fc.assert(
+    fc.property(key, fc.array(fc.array(part, { maxLength: 4 }), { minLength: 1, maxLength: 4 }), (secret, messages) => {
+      const keyed = hmacOf(secret);
+      for (const parts of messages) {
+        const expected = createHmac('sha256', secret);
+        for (const one of parts) {
+          const length = Buffer.alloc(4);
+          length.writeUInt32BE(Buffer.byteLength(one));
+          expected.update(length).update(one);
+        }
+        t.deepEqual(keyed(...parts), expected.digest());
+      }
+    }),
+    { numRuns: 50 },
+  );
+  t.throws(() => hmacOf(Buffer.alloc(65)));
 });
 
 test('a key ring is refused with all its faults at once, none of which quotes a key', (t) => {

@@ -7,8 +7,9 @@ import type { Context } from '../accounts/context.ts';
 import * as notices from '../accounts/notices.ts';
 import * as operation from '../accounts/operation.ts';
 import * as signingKeys from '../accounts/signing-keys.ts';
-import { createLog, inRequest } from '../adapters/log.ts';
+import { createLog } from '../adapters/log.ts';
 import { connect } from '../adapters/postgres.ts';
+import { inRequestContext } from '../adapters/request-context.ts';
 import { AuditKeeper } from '../provider/audit-keeper.ts';
 import { createHealth, type HealthDeps } from '../provider/health.ts';
 import { createMetrics, type Metrics } from '../provider/metrics.ts';
@@ -237,7 +238,7 @@ test.serial(
     t.regex(String(made.headers['x-request-id']), /^[0-9a-f-]{36}$/);
     const lines: string[] = [];
     const log = createLog('info', { write: (line: string) => void lines.push(line) });
-    await inRequest(id, async () => {
+    await inRequestContext({ id }, async () => {
       await new Promise((resolve) => setImmediate(resolve));
       log.info('tief darin');
     });

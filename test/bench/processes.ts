@@ -35,12 +35,6 @@ export type Child = {
   stop(): Promise<void>;
 };
 
-/** BENCH_PROFILE=FOLDER: the provider under test writes a CPU profile there when the run ends. */
-const profiling = (file: string): string[] => {
-  const folder = process.env['BENCH_PROFILE'];
-  return folder === undefined || file !== 'server.ts' ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`];
-};
-
 /** Starts a file of this folder on the server's core; it says by its first message that it is ready. */
 export const start = async <T>(file: string, settings: object): Promise<Child & { ready: T }> => {
   const path = fileURLToPath(new URL(file, import.meta.url));
@@ -49,7 +43,7 @@ export const start = async <T>(file: string, settings: object): Promise<Child & 
     ? fork(path, [], {
         ...options,
         execPath: 'taskset',
-        execArgv: ['-c', SERVER_CORE, process.execPath, ...profiling(file)],
+        execArgv: ['-c', SERVER_CORE, process.execPath],
       })
     : fork(path, [], options);
   const answer = <A>(): Promise<A> =>

@@ -1,4 +1,6 @@
 /** The provider under test: as `provider/main.ts` puts it together, with commands from the bench beside it. */
+import { writeFileSync } from 'node:fs';
+import { Session } from 'node:inspector/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Secret } from '../../accounts/secret.ts';
@@ -22,7 +24,11 @@ export type ServerSettings = {
   ring: string;
   townFile: string;
 };
-export type ServerQuestion = { do: 'saturate'; on: boolean } | { do: 'ceiling'; seconds: number } | { do: 'memory' };
+export type ServerQuestion =
+  | { do: 'saturate'; on: boolean }
+  | { do: 'ceiling'; seconds: number }
+  | { do: 'profile'; file: string | undefined }
+  | { do: 'memory' };
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -68,10 +74,28 @@ const burn = async (until: () => boolean): Promise<number> => {
   return done;
 };
 
+const inspector = new Session();
+/** Without a file a CPU profile begins, with one it ends and is written there. */
+const profile = async (file: string | undefined): Promise<void> => {
+  if (file === undefined) {
+    inspector.connect();
+    await inspector.post('Profiler.enable');
+    await inspector.post('Profiler.setSamplingInterval', { interval: 200 });
+    await inspector.post('Profiler.start');
+    return;
+  }
+  const { profile: taken } = await inspector.post('Profiler.stop');
+  inspector.disconnect();
+  writeFileSync(file, JSON.stringify(taken));
+};
+
 process.on('message', async (question: ServerQuestion) => {
   if (question.do === 'saturate') {
     saturated = question.on;
     if (saturated) void burn(() => !saturated);
+    process.send?.({});
+  } else if (question.do === 'profile') {
+    await profile(question.file);
     process.send?.({});
   } else if (question.do === 'memory') {
     // Twice: what finalizers let go of is collected by the second.
