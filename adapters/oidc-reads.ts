@@ -7,6 +7,7 @@ import type { Shelf, Shelved } from './oidc-shelf-redis.ts';
 import { type AccountPart, type AccountReader, graceOf } from './oidc-store.ts';
 import { readingStatements } from './oidc-store-sql.ts';
 import { perTurn } from './per-turn.ts';
+import { run, type Value } from './prepared.ts';
 
 export type ArtifactTable = 'oidc_lasting' | 'oidc_fleeting';
 
@@ -32,10 +33,8 @@ export const createReads = (
   reader: AccountReader | undefined,
   shelf: Shelf | undefined,
 ) => {
-  const query = async (name: string, text: string, ...values: unknown[]): Promise<Row[]> => {
-    const { rows } = await pool.query<Row>({ name, text, values: [now(), ...values] });
-    return rows;
-  };
+  const query = (name: string, text: string, ...values: Value[]): Promise<Row[]> =>
+    run<Row>(pool, name, text, [now(), ...values]);
 
   const readsOf = (part: AccountPart) => {
     const statements = readingStatements(reader, part);

@@ -1,6 +1,6 @@
-import type { QueryConfig } from 'pg';
 import type { Batch, Insert, SessionWrite } from './oidc-request-scope.ts';
 import type { AccountPart, AccountReader } from './oidc-store.ts';
+import type { Value } from './prepared.ts';
 
 /** For so long after its end a spent artifact is recognised: its replay must end what it gave (RFC 6749 §4.1.2). */
 const REPLAY_KNOWN = `interval '10 minutes'`;
@@ -54,7 +54,7 @@ export const ADD_FREE = `
 /** How much of a batch took place; undefined for what it did not contain. */
 export type BatchResult = { session?: number; grant?: number; consumed?: number; inserted?: number };
 
-type Parts = { ctes: string[]; param: (value: unknown, type?: string) => string };
+type Parts = { ctes: string[]; param: (value: Value, type?: string) => string };
 
 const writeSession = (write: SessionWrite, { ctes, param }: Parts): void => {
   const uid = param(write.uid, 'bytea');
@@ -118,10 +118,10 @@ const writeArtifacts = (inserts: readonly Insert[], held: readonly string[], { c
  * is saved or still there, the grant is there (and stays so: it is locked), the artifact is spent now and by nobody
  * else, the new ones are stored. The `EXISTS` of a step is evaluated before its own row is touched, which makes the order.
  */
-export const batchStatement = (batch: Batch, now: Date): QueryConfig => {
+export const batchStatement = (batch: Batch, now: Date): { text: string; values: Value[] } => {
   const timed = batch.session ?? batch.guard ?? batch.grant ?? batch.consume;
-  const values: unknown[] = timed === undefined ? [] : [now];
-  const param = (value: unknown, type?: string): string => {
+  const values: Value[] = timed === undefined ? [] : [now];
+  const param = (value: Value, type?: string): string => {
     values.push(value);
     return type === undefined ? `$${values.length}` : `$${values.length}::${type}`;
   };

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { AdapterPayload } from 'oidc-provider';
-import type { Pool, QueryConfig } from 'pg';
+import type { Pool } from 'pg';
 import type { Keys } from '../keys/keys.ts';
 import type { ArtifactTable, Reads } from './oidc-reads.ts';
 import {
@@ -16,6 +16,7 @@ import type { Shelf } from './oidc-shelf-redis.ts';
 import { changedMeanwhile, grantGone, SESSION_SAVE_SECONDS, sessionGone, spent } from './oidc-store.ts';
 import { ADD_FREE, type BatchResult, batchStatement } from './oidc-store-sql.ts';
 import { perTurn } from './per-turn.ts';
+import { run } from './prepared.ts';
 
 /** Each round of saving has a winner, so that the last of so many parallel requests is through after as many rounds. */
 const MERGE_ATTEMPTS = 50;
@@ -60,16 +61,17 @@ export const createWrites = (
 ) => {
   const names = new Map<string, string>();
   /** The few shapes that batches take are prepared once for each connection. */
-  const named = (query: QueryConfig): QueryConfig => {
-    const name = names.get(query.text) ?? `oidc_batch_${names.size}`;
-    names.set(query.text, name);
-    return { ...query, name };
+  const nameOf = (text: string): string => {
+    const name = names.get(text) ?? `oidc_batch_${names.size}`;
+    names.set(text, name);
+    return name;
   };
 
   const send = async (batch: Batch): Promise<BatchResult> => {
     try {
-      const { rows } = await pool.query<BatchResult>(named(batchStatement(batch, now())));
-      return rows[0] ?? {};
+      const { text, values } = batchStatement(batch, now());
+      const [result] = await run<BatchResult>(pool, nameOf(text), text, values);
+      return result ?? {};
     } catch (error) {
       if ((error as { code?: unknown }).code === FOREIGN_KEY_VIOLATION) throw grantGone();
       throw error;
@@ -85,16 +87,12 @@ export const createWrites = (
       for (const insert of inserts) results.push(await one(insert));
       return results;
     }
-    const { rows } = await pool.query<{ id: Buffer }>({
-      name: 'oidc_add_free',
-      text: ADD_FREE,
-      values: [
-        inserts.map(({ id }) => id),
-        inserts.map(({ model }) => model),
-        inserts.map(({ sealed }) => sealed),
-        inserts.map(({ expiresAt }) => expiresAt),
-      ],
-    });
+    const rows = await run<{ id: Buffer }>(pool, 'oidc_add_free', ADD_FREE, [
+      inserts.map(({ id }) => id),
+      inserts.map(({ model }) => model),
+      inserts.map(({ sealed }) => sealed),
+      inserts.map(({ expiresAt }) => expiresAt),
+    ]);
     const stored = new Set(rows.map(({ id }) => keyOf(id)));
     return inserts.map(({ id }) => stored.has(keyOf(id)));
   });

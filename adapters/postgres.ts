@@ -1,4 +1,4 @@
-import { AsyncResource } from 'node:async_hooks';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -77,7 +77,7 @@ class ImpatientPool extends pg.Pool {
     }
     if (callback === undefined) return super.connect().finally(() => waited?.end());
     // Called by whoever gives a connection back: what follows belongs to the one who has waited for it.
-    const own = AsyncResource.bind(callback);
+    const own = AsyncLocalStorage.bind(callback);
     return super.connect((...result) => {
       waited?.end();
       own(...result);
