@@ -1,10 +1,10 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import createKnex, { type Knex } from 'knex';
 import pg from 'pg';
 import { beginWait, type Patience } from './patience.ts';
+import { asIn, requestContext } from './request-context.ts';
 import { beginPart } from './tracing.ts';
 
 /** One pool of connections, seen by Knex and as it is. */
@@ -76,11 +76,12 @@ class ImpatientPool extends pg.Pool {
       return undefined;
     }
     if (callback === undefined) return super.connect().finally(() => waited?.end());
-    // Called by whoever gives a connection back: what follows belongs to the one who has waited for it.
-    const own = AsyncLocalStorage.bind(callback);
+    const context = requestContext();
     return super.connect((...result) => {
       waited?.end();
-      own(...result);
+      // Called by whoever gives a connection back: what follows belongs to the one who has waited for it.
+      if (requestContext() === context) callback(...result);
+      else asIn(context, () => callback(...result));
     });
   }
 }

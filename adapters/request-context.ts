@@ -38,3 +38,7 @@ export const withInContext = <N extends 'patience' | 'scope', T>(
 
 /** Runs what several requests wait for: it belongs to none of them. */
 export const outsideRequests = <T>(work: () => T): T => storage.exit(work);
+
+/** Goes on in a context that was left. */
+export const asIn = <T>(context: RequestContext | undefined, work: () => T): T =>
+  context === undefined ? outsideRequests(work) : inRequestContext(context, work);

@@ -70,9 +70,9 @@ const ending =
  * Begins the trace of a request; undefined where none are collected. It begins here, whatever a caller has sent:
  * otherwise anybody could write into the traces of others.
  */
-export const beginTrace = (name: string, facts: () => SpanFacts): { span: Span; end: EndSpan } | undefined => {
+export const beginTrace = (name: () => string, facts: () => SpanFacts): { span: Span; end: EndSpan } | undefined => {
   if (begin === undefined) return undefined;
-  const span = begin(name, { kind: KIND.server, attributes: facts() }, undefined);
+  const span = begin(name(), { kind: KIND.server, attributes: facts() }, undefined);
   return { span, end: ending(span) };
 };
 

@@ -347,7 +347,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
       const id = requestId(req);
       res.setHeader('x-request-id', id);
       const facts = () => ({ 'http.request.method': req.method ?? '', 'schluessel.request': id });
-      const trace = beginTrace(areaOf(req.url ?? ''), facts);
+      const trace = beginTrace(() => areaOf(req.url ?? ''), facts);
       if (trace) {
         const { end } = trace;
         res.once('close', () => end(res.statusCode >= 500, { 'http.response.status_code': res.statusCode }));

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import pg from 'pg';
 import { connect, listen, MigrationFault, migrate } from '../adapters/postgres.ts';
+import { run } from '../adapters/prepared.ts';
 import { startCluster } from './harness/cluster.ts';
 import { MIGRATIONS, testDatabase } from './harness/postgres.ts';
 
@@ -190,5 +191,29 @@ test('a connection that was ended by the server is not handed out again', async 
   await t.throwsAsync(ended);
   t.is((await postgres.knex.raw('SELECT 1 AS one')).rows[0].one, 1);
   await postgres.close();
+  await database.drop();
+});
+
+test('a prepared statement gives back what it was given, on every connection and after a refusal', async (t) => {
+  const database = await testDatabase();
+  const { pool, close } = connect(database.url, { applicationName: 'prepared', max: 2 });
+  const text = `SELECT $1::bytea AS bytes, $2::bytea[] AS list, $3::text AS text, $4::timestamptz AS time, $5::int AS number,
+    $6::text[] AS texts, $7::timestamptz[] AS times, $8::bytea AS nothing, json_build_object('a', 1) AS json, 1 / $5::int AS part`;
+  const bytes = Buffer.from([0, 255, 92, 34]);
+  const time = new Date('2026-02-28T23:59:59.123Z');
+  const texts = ['a"b\\c', '{,}', 'ä', ''];
+  const values = [bytes, [bytes, Buffer.alloc(0)], 'ä"', time, 1, texts, [time, time], undefined];
+  const row = { bytes, list: values[1], text: 'ä"', time, number: 1, texts, times: [time, time], nothing: null };
+  const ask = (given: Parameters<typeof run>[3]) => run(pool, 'all_kinds', text, given);
+  const rows = [{ ...row, json: { a: 1 }, part: 1 }];
+  for (const answer of await Promise.all([1, 2, 3, 4, 5].map(() => ask(values)))) t.deepEqual(answer, rows);
+  await t.throwsAsync(ask([...values.slice(0, 4), 0, ...values.slice(5)]), { code: '22012' });
+  t.deepEqual(await ask(values), rows);
+  t.like(await ask([...values.slice(0, 1), [], ...values.slice(2)]), [{ list: [] }]);
+  await t.throwsAsync(run(pool, 'wrong', 'SELECT nothing FROM nowhere', []), { code: '42P01' });
+  t.deepEqual(await run(pool, 'none', 'SELECT 1 AS one WHERE false', []), []);
+  await run(pool, 'same', 'SELECT 1 AS one', []);
+  await t.throwsAsync(Promise.all([1, 2].map(() => run(pool, 'same', 'SELECT 2 AS two', []))));
+  await close();
   await database.drop();
 });
