@@ -1,6 +1,5 @@
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
-
-const sign = (key: KeyObject, data: string): string => createHmac('sha256', key).update(data).digest('base64url');
+import { timingSafeEqual } from 'node:crypto';
+import { signerOf } from '../keys/hmac.ts';
 
 const same = (a: string, b: string): boolean => {
   const left = Buffer.from(a);
@@ -20,12 +19,12 @@ export type CookieSigning = {
  * which makes it the most expensive single step of an authorization request.
  */
 export function cookieSigning(secrets: readonly Buffer[]): CookieSigning {
-  const keys = secrets.map((secret) => createSecretKey(secret));
-  const [first] = keys;
+  const signers = secrets.map(signerOf);
+  const [first] = signers;
   if (first === undefined) throw new TypeError('at least one cookie key is needed');
-  const index = (data: string, digest: string): number => keys.findIndex((key) => same(sign(key, data), digest));
+  const index = (data: string, digest: string): number => signers.findIndex((sign) => same(sign(data), digest));
   return {
-    sign: (data) => sign(first, data),
+    sign: first,
     index,
     verify: (data, digest) => index(data, digest) >= 0,
   };

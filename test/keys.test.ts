@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import test from 'ava';
 import fc from 'fast-check';
-import { hmacOf } from '../keys/hmac.ts';
+import { hmacOf, signerOf } from '../keys/hmac.ts';
 import { newKeyRing, parseKeyRing } from '../keys/key-ring.ts';
 import { createKeys } from '../keys/keys.ts';
 import { needsNewSigningKey, newSigningKey, SIGNING_KEY_SETTINGS, signingKeyState } from '../keys/signing-keys.ts';
@@ -35,6 +35,12 @@ test('a keyed hash is HMAC-SHA-256, each part with its length before it', (t) =>
         }
         t.deepEqual(keyed(...parts), expected.digest());
       }
+    }),
+    { numRuns: 50 },
+  );
+  fc.assert(
+    fc.property(key, fc.string({ unit: 'grapheme', maxLength: 5000 }), (secret, text) => {
+      t.is(signerOf(secret)(text), createHmac('sha256', secret).update(text).digest('base64url'));
     }),
     { numRuns: 50 },
   );
