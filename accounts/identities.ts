@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import * as assurance from './assurance.ts';
 import type { Attributes } from './attributes.ts';
 import * as attributesOf from './attributes.ts';
 import * as audit from './audit.ts';
@@ -7,7 +8,7 @@ import { type Context, inTransaction } from './context.ts';
 import * as correspondence from './correspondence.ts';
 import { sealOf } from './data-key.ts';
 import * as deletion from './deletion.ts';
-import { raiseProofing, recordProofing } from './factors.ts';
+import { enrolled, raiseProofing, recordProofing } from './factors.ts';
 import { contradictions } from './identity-match.ts';
 import type { AccountId } from './ids.ts';
 
@@ -288,7 +289,20 @@ export const unlink = (
     return { outcome: 'unlinked' };
   });
 
-export type Merge = { outcome: 'closing'; due: Date } | { outcome: 'stale' };
+export type Merge =
+  | { outcome: 'closing'; due: Date }
+  | { outcome: 'stale' }
+  /** The account that would be closed asks for more than this identity when its citizen closes it there. */
+  | { outcome: 'weaker' };
+
+/** Whether an identity may end the account that it signs in to: by two factors, or where nothing stronger is known there. */
+const mayEnd = async (ctx: Context, account: AccountId, { source, level }: LinkableProof): Promise<boolean> => {
+  const now = Math.floor(ctx.now().getTime() / 1000);
+  const weak = source !== 'eid' && (level === 'none' || level === 'low');
+  const evidence = { proofs: [{ kind: source, at: now, weak }] };
+  if (assurance.showsTwoFactors(evidence, now)) return true;
+  return assurance.covers(assurance.FRESH, evidence, await enrolled(ctx, account), now);
+};
 
 /**
  * Closes one of two accounts of the same person, as its citizen would: by a request for its deletion, which can be taken
@@ -321,6 +335,8 @@ export const closeOther = (
       .whereIn('account_id', [accounts.keep, accounts.close])
       .select('id', 'account_id');
     if (linked === undefined) return { outcome: 'stale' };
+    if (linked.account_id === accounts.close && !(await mayEnd(tx, accounts.close, proven)))
+      return { outcome: 'weaker' };
     const kept = await attributesOf.readProofed(tx, accounts.keep);
     for (const other of [await attributesOf.readProofed(tx, accounts.close), proven.attributes])
       if (contradictions(kept, other).length > 0) return { outcome: 'stale' };

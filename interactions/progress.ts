@@ -47,6 +47,7 @@ export type IdentityFault =
   | 'new-card'
   | 'not-fresh'
   | 'stronger-factor'
+  | 'weaker'
   | 'taken'
   | 'wrong-kind'
   | 'last-way-in';

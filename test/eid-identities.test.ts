@@ -236,6 +236,30 @@ test('who has two accounts closes one of them, and the identity goes to the othe
   t.true(await accounts.isActive(ctx, newer));
 });
 
+test('a password at BundID does not end an account that is better protected', async (t) => {
+  const { ctx, database } = await openDomain();
+  t.teardown(database.drop);
+  const bundid = (level: identities.IdentityLevel): identities.LinkableProof => ({
+    ...card('bpk'),
+    source: 'bundid',
+    level,
+  });
+  const older = await register(ctx, PASSWORD);
+  t.is((await link(ctx, older, bundid('low'))).outcome, 'linked');
+  const newer = await register(ctx, PASSWORD);
+  const two = { keep: newer, close: older };
+  for (const level of ['none', 'low'] as const)
+    t.deepEqual(await identities.closeOther(ctx, two, bundid(level), closing), { outcome: 'weaker' });
+  t.is(await identities.accountOf(ctx, bundid('low')), older);
+  t.is(await deletion.dueAt(ctx, older), undefined);
+  t.is((await identities.closeOther(ctx, two, bundid('substantial'), closing)).outcome, 'closing');
+
+  // Where it is all that there is, its citizen could do no more there.
+  const only = await register(ctx, { kind: 'identity', proof: { ...bundid('low'), identifier: 'only' } });
+  const proof = { ...bundid('low'), identifier: 'only' };
+  t.is((await identities.closeOther(ctx, { keep: newer, close: only }, proof, closing)).outcome, 'closing');
+});
+
 test('a locked account is not signed in to, nor linked, nor proofed', async (t) => {
   const { ctx, database } = await openDomain();
   t.teardown(database.drop);

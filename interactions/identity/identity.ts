@@ -179,7 +179,7 @@ const close = async (visit: Visit, keep: 'this' | 'other'): Promise<Outcome> => 
   const two =
     keep === 'this' ? { keep: account.id, close: identity.other } : { keep: identity.other, close: account.id };
   const closed = await closeAccount(visit, two, identity.proof);
-  if (closed.outcome === 'stale') return fault('contradiction');
+  if (closed.outcome !== 'closing') return fault(closed.outcome === 'stale' ? 'contradiction' : 'weaker');
   // The session that goes on is that of the account which is to be deleted.
   const switched = visit.steppingUp && two.keep !== account.id;
   const start: Progress = { path: 'sign-in', ...(switched && { otherAccount: true }) };

@@ -146,7 +146,8 @@ const keepThis = async (visitor: Visitor): Promise<KontoOutcome> => {
   const waiting = await deps.fleeting.take<Waiting>(KIND, uid);
   if (waiting?.for !== 'choice') return { go: 'page' };
   const closed = await closeAccount(visitor, { keep: account.id, close: waiting.other }, waiting.proof);
-  return closed.outcome === 'stale' ? fault('contradiction') : { go: 'page', flash: { done: true } };
+  if (closed.outcome !== 'closing') return fault(closed.outcome === 'stale' ? 'contradiction' : 'weaker');
+  return { go: 'page', flash: { done: true } };
 };
 
 const post = (fresh: boolean, handle: KontoPost['handle']): KontoPost => ({ fields: [], fresh, handle });

@@ -145,6 +145,8 @@ export const identityDe = {
     'not-fresh':
       'Zum Verknüpfen müssen Sie sich gerade eben angemeldet haben. Bitte melden Sie sich ab und noch einmal an.',
     'stronger-factor': 'Zum Verknüpfen melden Sie sich bitte mit Ihrem Passkey an.',
+    weaker:
+      'Das andere Konto ist stärker geschützt als durch diese Anmeldung. Bitte melden Sie sich dort an und löschen Sie es unter „Meine Daten“.',
     'last-way-in':
       'Das ist der letzte Weg, sich bei diesem Konto anzumelden. Fügen Sie zuerst einen Passkey oder ein Passwort hinzu.',
     'wrong-kind':

@@ -138,6 +138,8 @@ export const identityEn: typeof identityDe = {
       'Another card is linked to this account already. If this is your new card, please show it once more; name and date of birth are then compared.',
     'not-fresh': 'To link it you must have signed in just now. Please sign out and sign in again.',
     'stronger-factor': 'To link it, please sign in with your passkey.',
+    weaker:
+      'The other account is better protected than by this sign-in. Please sign in there and delete it under “My data”.',
     'last-way-in': 'This is the last way to sign in to this account. Add a passkey or a password first.',
     'wrong-kind':
       'IDs belong to accounts of citizens, the sign-in for staff to their accounts at work. The two cannot be mixed.',
