@@ -39,15 +39,24 @@ const MAX_LINE = 120;
 const GERMAN_POSTAL_CODE = /^[0-9]{5}$/;
 const FOREIGN_POSTAL_CODE = /^[A-Za-z0-9 -]{2,12}$/;
 
-/** One line of text as a person typed it: trimmed, NFC, no control characters; undefined if empty or too long. */
+/**
+ * One line of text as a person typed it: trimmed, NFC, no control characters; undefined if empty or too long. Invisible
+ * ones are left out: what turns the direction of writing would make a name look like another one, or like its surroundings.
+ */
 const line = (value: unknown): string | undefined => {
   if (typeof value !== 'string') return undefined;
-  const text = value.trim().normalize('NFC');
+  const text = value
+    .replaceAll(/\p{Cf}/gu, '')
+    .trim()
+    .normalize('NFC');
   return text.length > 0 && text.length <= MAX_LINE && !/\p{Cc}|\p{Zl}|\p{Zp}/u.test(text) ? text : undefined;
 };
 
-/** Parses a given or family name; undefined if it is empty or no single line. */
-export const parseName = (value: unknown): string | undefined => line(value);
+/** Parses a given or family name; undefined if it is empty, no single line, or no name. */
+export const parseName = (value: unknown): string | undefined => {
+  const name = line(value)?.replaceAll(/\s+/g, ' ');
+  return name !== undefined && /\p{L}/u.test(name) && !/[<>]/.test(name) ? name : undefined;
+};
 
 /** Parses the fields of a form into a postal address; undefined if one that a letter needs is missing or malformed. */
 export const parsePostalAddress = (fields: {

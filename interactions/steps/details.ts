@@ -1,5 +1,6 @@
 import {
   type Attributes,
+  parseName,
   parsePostalAddress,
   proofs,
   read,
@@ -14,7 +15,6 @@ import { faulty, type Outcome, type Step, type Visit } from '../visit.ts';
 import { addressFaults } from './address-fields.ts';
 import { view } from './details.view.ts';
 
-const MAX_NAME = 120;
 const MAX_AGE_YEARS = 130;
 const NAMES = [
   'street_address',
@@ -38,13 +38,6 @@ const missingAttributes = async (visit: Visit): Promise<TypedAttribute[]> => {
   const wanted = new Set(visit.needs.missing.flatMap((claim) => CLAIM_CATALOGUE[claim]?.from ?? []));
   const order: readonly TypedAttribute[] = ['given_name', 'family_name', 'birthdate', 'address'];
   return order.filter((name) => wanted.has(name) && (known[name] === undefined || over.has(name)));
-};
-
-const parseName = (text: string): string | undefined => {
-  const name = text.trim().normalize('NFC').replaceAll(/\s+/g, ' ');
-  return name.length > 0 && name.length <= MAX_NAME && /\p{L}/u.test(name) && !/[\p{Cc}<>]/u.test(name)
-    ? name
-    : undefined;
 };
 
 /** Day, month and year as typed → YYYY-MM-DD; undefined for a day that does not exist, is to come, or too long ago. */
