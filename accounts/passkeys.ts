@@ -376,7 +376,12 @@ export const rename = (
       .slice(0, MAX_LABEL)
       .join('');
     const sealed = text === '' ? null : (seal?.seal(LABEL, text) ?? null);
-    const changed = await tx.db('passkeys').where({ id, account_id: account }).update({ label_sealed: sealed });
+    const changed = await tx
+      .db('passkeys')
+      .where({ account_id: account })
+      // As text: what is no id is nobody's.
+      .whereRaw('id::text = ?', [id])
+      .update({ label_sealed: sealed });
     if (changed === 0) return { outcome: 'unknown' } as const;
     await audit.record(tx, 'passkey-renamed', { account, detail: {} });
     return { outcome: 'renamed' } as const;
