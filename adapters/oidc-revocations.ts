@@ -166,6 +166,14 @@ export const createRevocations = (
       await pool.query('DELETE FROM oidc_sessions WHERE account_id = $1 AND uid <> $2', [accountOf(account), kept]);
     },
 
+    async endGrants(account: string, except: readonly string[]): Promise<void> {
+      const kept = except.map((id) => handle('Grant', id));
+      await pool.query('DELETE FROM oidc_grants WHERE account_id = $1 AND id <> ALL ($2::bytea[])', [
+        accountOf(account),
+        kept,
+      ]);
+    },
+
     /** The grants of an account are few; which service one is for stands only in its sealed content. */
     async revokeService(account: string, clientId: string): Promise<void> {
       const { rows } = await pool.query('SELECT id, sealed FROM oidc_grants WHERE account_id = $1', [

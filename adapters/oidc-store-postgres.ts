@@ -283,6 +283,7 @@ export const createPostgresStore = (
     noteAccountRow: (id, row) => void requestScope()?.accounts.set(id, row),
     sessionsOf: (id) => revocations.sessionsOf(id),
     endSessions: (id, except) => revocations.endSessions(id, except),
+    endGrants: (id, except) => revocations.endGrants(id, except),
     revokeService: (id, clientId) => revocations.revokeService(id, clientId),
     revokeAccount: (id) => revocations.revokeAccount(id),
     fleeting: beside?.fleeting ?? createPostgresFleeting(base),

@@ -128,6 +128,8 @@ export type OidcStore = {
   sessionsOf(account: string): Promise<AdapterPayload[]>;
   /** Ends the sessions of an account, but for the one with the uid `except`; what was granted offline lives on. */
   endSessions(account: string, except?: string): Promise<void>;
+  /** Ends the account's grants, but for those named, and every token of them: those of apps as well. Sessions go on. */
+  endGrants(account: string, except: readonly string[]): Promise<void>;
   /** Ends what a service was granted for an account, and every token of it; sessions go on. */
   revokeService(account: string, clientId: string): Promise<void>;
   /** Ends all sessions and grants of an account, and every token with them; afterwards none can come into being. */

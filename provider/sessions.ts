@@ -14,6 +14,12 @@ const tellServices = async (provider: Provider, account: AccountId, session: Ada
   }
 };
 
+/** What was granted to services and apps in these sessions, by id. */
+const grantsOf = (sessions: readonly AdapterPayload[]): string[] =>
+  sessions.flatMap(({ authorizations = {} }) =>
+    Object.values(authorizations).flatMap(({ grantId }) => (grantId === undefined ? [] : [grantId])),
+  );
+
 /** The running sessions for the pages; ending one acts on all nodes at once, as the store is the one place they are in. */
 export const sessionsFor = (provider: () => Provider, store: OidcStore): PageDeps['sessions'] => ({
   async list(account) {
@@ -37,10 +43,14 @@ export const sessionsFor = (provider: () => Provider, store: OidcStore): PageDep
     // Told first: if the process dies in between, a service has ended a session too early and not too late.
     for (const session of ended) await tellServices(provider(), account, session);
     if (which === undefined) await store.revokeAccount(account);
-    else if ('except' in which) await store.endSessions(account, which.except);
-    else if (ended.length > 0) {
+    else if ('except' in which) {
+      await store.endSessions(account, which.except);
+      // Apps as well: an app of whoever has to be locked out would go on for a month.
+      await store.endGrants(account, grantsOf(all.filter(({ uid }) => uid === which.except)));
+    } else if (ended.length > 0) {
       const session = await provider().Session.findByUid(which.only);
       await session?.destroy();
+      for (const id of grantsOf(ended)) await (await provider().Grant.find(id))?.destroy();
     }
     return ended.length;
   },

@@ -122,6 +122,36 @@ test.serial(
   },
 );
 
+test.serial(
+  'who ends another session on the own pages ends the device and app that were connected in it',
+  async (t) => {
+    const home = atHome(town);
+    const refresh = (refresh_token: string) =>
+      post(town, '/token', { grant_type: 'refresh_token', client_id: 'anzeigetafel', refresh_token });
+    const citizen = new Visitor();
+    let own = await citizen.open(new URL('/konto', town.issuer), home);
+    own = await citizen.submit(own, { identifier: CREDENTIALS.email, password: CREDENTIALS.password }, home);
+    for (const action of ['end', 'end-others']) {
+      const device = await startDevice();
+      const thief = new Visitor();
+      let page = await thief.open(device.verification_uri_complete, home);
+      page = await thief.submit(page, {}, home);
+      page = await thief.submit(page, { confirm: 'yes' }, home);
+      await answerPages(town, thief, page, CREDENTIALS);
+      const { body } = await poll(device.device_code);
+      const { status, body: renewed } = await refresh(body['refresh_token'] ?? '');
+      t.is(status, 200);
+      own = await citizen.open(new URL('/konto/sitzungen', town.issuer), home);
+      // The newest of the others is named first.
+      own = await citizen.submitTo(own, action, {}, home);
+      t.is(own.status, 200);
+      t.is((await refresh(renewed['refresh_token'] ?? '')).body['error'], 'invalid_grant', action);
+      t.is((await userinfo(town, renewed['access_token'] ?? '')).status, 401, action);
+    }
+    t.regex(own.text, /Geräte und Sitzungen/);
+  },
+);
+
 test.serial('only devices get device codes', async (t) => {
   const answer = await post(town, '/device/auth', { scope: 'openid', client_id: 'portal' }, basic(town, 'portal'));
   t.is(answer.status, 400);
