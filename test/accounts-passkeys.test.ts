@@ -272,7 +272,12 @@ test('another passkey is added once, and belongs to one account', async (t) => {
   t.deepEqual(await passkeys.add(ctx, account, created.passkey), { outcome: 'added' });
   t.deepEqual(await passkeys.add(ctx, account, created.passkey), { outcome: 'passkey-taken' });
   t.deepEqual(await passkeys.add(ctx, other.account, created.passkey), { outcome: 'passkey-taken' });
+  const [first] = await passkeys.list(ctx, account);
   t.is((await passkeys.list(ctx, account)).length, 2);
+  for (const id of ['', 'x', "x'--", crypto.randomUUID()])
+    t.deepEqual(await passkeys.rename(ctx, account, id, 'Telefon'), { outcome: 'unknown' });
+  t.deepEqual(await passkeys.rename(ctx, other.account, first?.id ?? '', 'Telefon'), { outcome: 'unknown' });
+  t.deepEqual(await passkeys.rename(ctx, account, first?.id ?? '', 'Telefon'), { outcome: 'renamed' });
   t.is((await accounts.load(ctx, account))?.credentialState, 2);
   await domain.database.drop();
 });

@@ -238,6 +238,12 @@ test('a Kennung with one wrong character or two swapped ones is noticed', (t) =>
   }
 });
 
+test('a name has a letter, no markup and nothing that nobody sees', (t) => {
+  t.is(attributes.parseName(' Zoë\u202e\u200b  Müller-\u00adLüdenscheidt '), 'Zoë Müller-Lüdenscheidt');
+  for (const wrong of ['', '7', '<b>Zoë', 'Zoë\nMüller', '\u202e', 'x'.repeat(121), ['Zoë'], undefined])
+    t.is(attributes.parseName(wrong), undefined);
+});
+
 test('a postal address is read from a form, and half an address is none', (t) => {
   const form = { street_address: ' Berliner Straße 70 ', postal_code: '33330', locality: 'Gütersloh', country: '' };
   t.deepEqual(attributes.parsePostalAddress(form), {
