@@ -188,7 +188,6 @@ export const close = (ctx: Context, by: string, id: AccountId, why: Why): Promis
 
 export type NewCitizen = {
   readonly language: string;
-  readonly email?: EmailAddress;
   readonly attributes: attributes.Attributes;
   readonly evidence: Evidence;
   readonly ticket: string;
@@ -204,7 +203,6 @@ const proofedAs = ({ evidence, delivery }: NewCitizen): 'low' | 'substantial' =>
 
 export type Created =
   | { outcome: 'created'; account: AccountId; kennung: string; code: Secret; expiresAt: Date; again: boolean }
-  | { outcome: 'email-taken' }
   | { outcome: 'no-address' };
 
 /**
@@ -228,11 +226,8 @@ export const create = (ctx: Context, by: string, town: Pick<Town, 'id'>, wanted:
     const account = known?.id ?? newAccountId();
     let kennung = known?.kennung;
     if (kennung === undefined) {
-      const inserted = await accounts.insert(tx, account, {
-        town,
-        language: wanted.language,
-        ...(wanted.email !== undefined && { email: wanted.email }),
-      });
+      // Without an e-mail address: services are told that it is proven, which only a code in that mailbox shows.
+      const inserted = await accounts.insert(tx, account, { town, language: wanted.language });
       kennung = inserted.kennung;
       const level = proofedAs(wanted);
       await attributes.write(tx, account, inserted.seal, wanted.attributes, 'counter', level);
@@ -244,8 +239,4 @@ export const create = (ctx: Context, by: string, town: Pick<Town, 'id'>, wanted:
     }
     const code = await letterCodes.issue(tx, { purpose: 'activation', account }, tx.now(), expiresAt);
     return { outcome: 'created', account, kennung, code, expiresAt, again: known !== undefined };
-  }).catch((error: unknown): Created => {
-    if ((error as { constraint?: unknown }).constraint === 'accounts_email_index_key')
-      return { outcome: 'email-taken' };
-    throw error;
   });

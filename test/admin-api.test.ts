@@ -144,6 +144,15 @@ test.serial('every verb is in the table, and every verb × role is answered as t
   t.is(refused + Object.values(ALLOWED).flat().length, Object.keys(ALLOWED).length * ROLES.length);
 });
 
+test.serial('at the counter nobody gives an account an e-mail address, as services take it for proven', async (t) => {
+  const { status, body } = await as('clerk').call('account create', {
+    ...INPUT['account create'],
+    email: 'a@b.example',
+  });
+  t.is(status, 400);
+  t.deepEqual(body, { error: 'fields', fields: ['email'] });
+});
+
 test.serial('nobody without a role, without staff, or with a citizen’s account gets in', async (t) => {
   const nobody = await hire(['clerk']);
   await staffRoles.revoke(town.context(), emailOf(nobody.member.email), silent, 'clerk');

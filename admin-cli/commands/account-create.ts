@@ -11,7 +11,6 @@ export const accountCreate = remote({
     'given-name': { type: 'string', required: true, text: { de: 'Vorname', en: 'given name' } },
     'family-name': { type: 'string', required: true, text: { de: 'Nachname', en: 'family name' } },
     birthdate: { type: 'string', value: 'JJJJ-MM-TT', text: { de: 'Geburtsdatum', en: 'date of birth' } },
-    email: { type: 'string', text: { de: 'E-Mail-Adresse', en: 'e-mail address' } },
     street: { type: 'string', text: { de: 'Straße und Hausnummer', en: 'street and number' } },
     'postal-code': { type: 'string', text: { de: 'Postleitzahl', en: 'postal code' } },
     locality: { type: 'string', text: { de: 'Ort', en: 'town' } },

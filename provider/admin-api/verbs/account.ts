@@ -3,7 +3,7 @@ import { parsePostalAddress } from '../../../accounts/attributes.ts';
 import * as desk from '../../../accounts/desk.ts';
 import { LOCK_REASONS } from '../../../accounts/terms.ts';
 import { letterPdf } from '../../../interactions/letters.ts';
-import { accountFields, delivery, email, evidence, language, ticket } from '../fields.ts';
+import { accountFields, delivery, evidence, language, ticket } from '../fields.ts';
 import { oneOf, optional, parsed, text } from '../input.ts';
 import { accountOf } from '../named-account.ts';
 import { type Answer, changes, ok, reads, refuse, type Verb } from '../verb.ts';
@@ -69,7 +69,6 @@ export const accountVerbs = {
       given_name: text(120),
       family_name: text(120),
       birthdate: optional(birthdate),
-      email: optional(email),
       street: optional(text(120)),
       postal_code: optional(text(12)),
       locality: optional(text(120)),
@@ -89,7 +88,6 @@ export const accountVerbs = {
       const way = input.delivery ?? 'hand';
       const created = await desk.create(ctx, by.id, deps.town, {
         language: input.language ?? 'de',
-        ...(input.email !== undefined && { email: input.email }),
         attributes: {
           given_name: input.given_name,
           family_name: input.family_name,
