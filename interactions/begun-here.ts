@@ -23,7 +23,14 @@ const namesIn = (ctx: Koa.Context): string[] =>
 
 const set = (ctx: Koa.Context, issuer: URL, name: string, seconds: number): void => {
   const secure = issuer.protocol === 'https:' ? ['Secure'] : [];
-  const parts = [`${name}=1`, 'Path=/', 'HttpOnly', 'SameSite=Lax', `Max-Age=${seconds}`, ...secure];
+  const parts = [
+    `${name}=${seconds === 0 ? '' : 1}`,
+    'Path=/',
+    'HttpOnly',
+    'SameSite=Lax',
+    `Max-Age=${seconds}`,
+    ...secure,
+  ];
   ctx.append('Set-Cookie', parts.join('; '));
 };
 
