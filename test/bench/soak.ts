@@ -96,16 +96,21 @@ const runMinute = async (lanes: readonly Lane[], perSecond: number, turns: { nex
   return { times, failures, late };
 };
 
+/** Purging has its turn each minute; what is over for so long and still there was forgotten. */
+const OVERDUE = "expires_at < now() - interval '5 minutes'";
+/** What was spent is recognised for ten minutes more, so that a second use is told from a forgery. */
+const SPENT = "consumed_at IS NULL OR expires_at < now() - interval '15 minutes'";
+
 /** Rows by table, and those whose time has been over for minutes and which nobody has purged. */
 const look = async (client: pg.Client): Promise<{ rows: Record<string, number>; overdue: Record<string, number> }> => {
-  const { rows: tables } = await client.query<{ name: string; ends: boolean }>(
-    `SELECT t.tablename AS name, c.column_name IS NOT NULL AS ends FROM pg_tables t
-       LEFT JOIN information_schema.columns c ON c.table_name = t.tablename AND c.column_name = 'expires_at'
-      WHERE t.schemaname = 'public' ORDER BY 1`,
+  const { rows: tables } = await client.query<{ name: string; columns: string[] }>(
+    `SELECT table_name AS name, array_agg(column_name::text) AS columns FROM information_schema.columns
+      WHERE table_schema = 'public' GROUP BY 1 ORDER BY 1`,
   );
   const found = { rows: {} as Record<string, number>, overdue: {} as Record<string, number> };
-  for (const { name, ends } of tables) {
-    const overdue = ends ? "count(*) FILTER (WHERE expires_at < now() - interval '5 minutes')" : '0';
+  for (const { name, columns } of tables) {
+    const spent = columns.includes('consumed_at') ? ` AND (${SPENT})` : '';
+    const overdue = columns.includes('expires_at') ? `count(*) FILTER (WHERE ${OVERDUE}${spent})` : '0';
     const { rows } = await client.query<{ all: string; overdue: string }>(
       `SELECT count(*) AS all, ${overdue} AS overdue FROM ${name}`,
     );
