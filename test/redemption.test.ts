@@ -160,16 +160,3 @@ test.serial('tokens from before the recovery are refused at once, at the token e
     t.is(body['error'], 'invalid_grant');
   }
 });
-
-test.serial('two browsers with one letter: one redeems it, the other is told', async (t) => {
-  const person = await stage.newPerson();
-  const code = await letterFor(person.account);
-  const both = await Promise.all([
-    new LetterVisit(stage.town.issuer).open(code),
-    new LetterVisit(stage.town.issuer).open(code),
-  ]);
-  for (const one of both) await one.choosePassword();
-  await Promise.all(both.map((one) => one.send('without-app')));
-  t.deepEqual(both.map(({ page }) => heading(page)).sort(), [t_.code.title, t_.done.title].sort());
-  t.is((await stage.town.context().db('passwords').where({ account_id: person.account })).length, 1);
-});
