@@ -8,6 +8,7 @@ import { recordProofing } from './factors.ts';
 import { type AccountId, newAccountId, parseAccountId } from './ids.ts';
 import * as kennungen from './kennung.ts';
 import * as letterCodes from './letter-codes.ts';
+import { isOwn } from './own-account.ts';
 import { channelsOf } from './recoveries.ts';
 import { ofAccount } from './recovery-cases.ts';
 import type { Secret } from './secret.ts';
@@ -141,8 +142,7 @@ const change = (
   inTransaction(ctx, async (tx): Promise<StatusChange> => {
     const [row] = await tx.db('accounts').where({ id, kind: 'citizen' }).forUpdate().select('status', 'locked_by');
     if (row === undefined) return { outcome: 'unknown' };
-    const [own] = await tx.db('staff').where({ id: by, citizen_id: id }).select('id');
-    if (own !== undefined) return { outcome: 'own-account' };
+    if (await isOwn(tx, by, id)) return { outcome: 'own-account' };
     return work(tx, row);
   });
 

@@ -7,6 +7,7 @@ import { type Context, inTransaction } from './context.ts';
 import * as correspondence from './correspondence.ts';
 import type { AccountId } from './ids.ts';
 import * as letterCodes from './letter-codes.ts';
+import { isOwn } from './own-account.ts';
 import {
   find,
   hoursAfter,
@@ -105,6 +106,7 @@ export const open = (
     const account = await accounts.load(tx, wanted.account);
     if (account === undefined || account.kind !== 'citizen') return { outcome: 'unknown' };
     if (account.status === 'closed') return { outcome: 'not-possible', status: account.status };
+    if (await isOwn(tx, by, account.id)) return { outcome: 'own-account' };
     await markExpired(tx, account.id);
     const channels = await channelsOf(tx, account);
     const [running] = await selected(tx).where('r.account_id', account.id).whereIn('r.status', ['open', 'approved']);
@@ -170,6 +172,7 @@ export const approve = (
   inTransaction(ctx, async (tx): Promise<Approved> => {
     const recovery = await lock(tx, number);
     if (recovery === undefined) return { outcome: 'unknown' };
+    if (await isOwn(tx, by, recovery.account)) return { outcome: 'own-account' };
     const renewed = recovery.status === 'approved' && recovery.approvedBy === by;
     if (recovery.status !== 'open' && !renewed) return { outcome: 'not-open', status: recovery.status };
     const account = await accounts.load(tx, recovery.account);

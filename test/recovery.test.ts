@@ -1,6 +1,8 @@
 import test, { type ExecutionContext } from 'ava';
 import * as accounts from '../accounts/accounts.ts';
+import * as attributes from '../accounts/attributes.ts';
 import type { Context } from '../accounts/context.ts';
+import * as desk from '../accounts/desk.ts';
 import type { AccountId } from '../accounts/ids.ts';
 import * as letterCodes from '../accounts/letter-codes.ts';
 import * as recoveries from '../accounts/recoveries.ts';
@@ -118,8 +120,12 @@ test('a letter by post is good for 21 days and needs an address', async (t) => {
   const recovery = await openOne(t, o, account, 'eid-at-counter');
   const refused = await recoveries.approve(o.ctx, o.approver.id, recovery.number, 'post', letters);
   t.is(refused.outcome, 'no-address');
-  const { record } = await import('../accounts/attributes.ts');
-  await record(o.ctx, account, { address: { street_address: 'Weg 1', postal_code: '33330', locality: 'Ort' } }, 'self');
+  await attributes.record(
+    o.ctx,
+    account,
+    { address: { street_address: 'Weg 1', postal_code: '33330', locality: 'Ort' } },
+    'self',
+  );
   const { validFrom, expiresAt } = await approveOne(o, recovery, 'post');
   t.is(expiresAt.getTime() - validFrom.getTime(), 21 * 24 * HOUR * 1000);
 });
@@ -160,6 +166,24 @@ test('nobody acts on their own account as a citizen, and SQL itself says so', as
     ),
   );
   t.is((error as { constraint?: string } | undefined)?.constraint, 'recoveries_not_own');
+});
+
+test('nor on a second account of the same person, under a name written in another way', async (t) => {
+  const o = await office();
+  const [first, second, stranger] = [await citizen(o), await citizen(o), await citizen(o)];
+  const person = { given_name: 'Jörg Peter', family_name: 'Großmann', birthdate: '1980-05-06' };
+  await attributes.record(o.ctx, first, person, 'self');
+  await attributes.record(o.ctx, second, { ...person, given_name: 'Joerg', family_name: 'GROSSMANN' }, 'self');
+  await attributes.record(o.ctx, stranger, { ...person, birthdate: '1981-05-06' }, 'self');
+  const clerk = await makeMember(o.ctx, ['clerk'], { by: o.chief.id, citizen: first });
+  const wanted = { reason: 'other', ticket: 'T', evidence: 'passport' } as const;
+  const open = (account: AccountId) =>
+    recoveries.open(o.ctx, clerk.id, { account, ...wanted }, recoveries.WAIT_HOURS, letters);
+  t.is((await open(second)).outcome, 'own-account');
+  t.is((await open(stranger)).outcome, 'opened');
+  const { number } = await openOne(t, o, second);
+  t.is((await recoveries.approve(o.ctx, clerk.id, number, 'hand', letters)).outcome, 'own-account');
+  t.is((await desk.lock(o.ctx, clerk.id, second, { reason: 'other', ticket: 'T' }, [])).outcome, 'own-account');
 });
 
 test('what a recovery says is fixed, and no SQL leads back from its end', async (t) => {
