@@ -192,7 +192,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
       }),
     equip(provider) {
       rememberClients(provider, (id) => registrations.metadata(id));
-      permitDeviceCodes(provider, (id) => registrations.find(id)?.kind === 'device');
+      permitDeviceCodes(provider);
       queueBackchannelLogout(provider, context, () => logouts.wake());
       nameAliases(provider, deps.mtlsOrigin);
       provider.use(aroundProtocol({ store, errors, finish, headers }));

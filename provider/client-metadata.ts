@@ -1,4 +1,4 @@
-import type { Client, Provider } from 'oidc-provider';
+import { errors, type Provider } from 'oidc-provider';
 import type { Registration } from '../accounts/town.ts';
 
 /** OAuth client metadata (RFC 7591) as oidc-provider reads it, with our own additions. */
@@ -7,12 +7,13 @@ export type ClientMetadata = Record<string, unknown> & { client_id: string };
 /** Our additions to the standard metadata; oidc-provider must be told of each. */
 export const EXTRA_CLIENT_METADATA = ['organisation', 'secret_hashes'] as const;
 
+const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
+
 const GRANT_TYPES: Record<Registration['kind'], readonly string[]> = {
   web: ['authorization_code'],
   spa: ['authorization_code'],
   native: ['authorization_code'],
-  // `permitDeviceCodes` adds the grant of devices: oidc-provider refuses it to public clients with pairwise subjects.
-  device: [],
+  device: [DEVICE_CODE],
   api: ['client_credentials'],
 };
 
@@ -88,21 +89,30 @@ export function clientMetadata(
   };
 }
 
-const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
-
-type ClientClass = { find: (id: string, ...rest: unknown[]) => Promise<Client | undefined> };
+/** What oidc-provider makes of a client's metadata when it checks them. */
+type Schema = { grant_types: string[]; sector_identifier_uri?: string };
+type ClientClass = { Schema: new (metadata: Readonly<Record<string, unknown>>, ...rest: unknown[]) => Schema };
 
 /**
- * Gives registered devices their grant. oidc-provider takes it from pairwise clients without keys, as it would derive
- * their sector from where the keys are; ours is the organisation, so that the reason does not hold.
+ * Takes the grant of devices from clients without keys. oidc-provider refuses it to those with pairwise subjects, as it
+ * would derive their sector from where the keys are (OpenID Connect Core §8.1); where the sector is known otherwise, the
+ * reason does not hold.
  */
-export function permitDeviceCodes(provider: Provider, isDevice: (clientId: string) => boolean): void {
+export function permitDeviceCodes(provider: Provider): void {
   const model = provider.Client as unknown as ClientClass;
-  const find = model.find.bind(model);
-  model.find = async (id, ...rest) => {
-    const client = await find(id, ...rest);
-    const grants = client?.grantTypes as string[] | undefined;
-    if (grants !== undefined && isDevice(id) && !grants.includes(DEVICE_CODE)) grants.push(DEVICE_CODE);
-    return client;
-  };
+  const { Schema: Checked } = model;
+  class WithDevices extends Checked {
+    constructor(metadata: Readonly<Record<string, unknown>>, ...rest: unknown[]) {
+      const grants: readonly unknown[] = Array.isArray(metadata['grant_types']) ? metadata['grant_types'] : [];
+      const others = grants.filter((grant) => grant !== DEVICE_CODE);
+      super(others.length < grants.length ? { ...metadata, grant_types: others } : metadata, ...rest);
+      if (others.length === grants.length) return;
+      // The sector is a default where clients register themselves in a sandbox, and the organisation's for the town's.
+      if (this.sector_identifier_uri === undefined) {
+        throw new errors.InvalidClientMetadata('clients with codes of devices need a sector_identifier_uri');
+      }
+      this.grant_types.push(DEVICE_CODE);
+    }
+  }
+  Object.defineProperty(model, 'Schema', { value: WithDevices });
 }

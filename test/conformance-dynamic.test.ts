@@ -347,3 +347,27 @@ test.serial('claims asked for by name in the ID token are there, others are not'
   t.is((await askUserinfo(town, tokens['access_token'] ?? '')).body['locale'], 'de');
   t.is(decodeProtectedHeader(tokens['id_token'] ?? '').alg, 'RS256');
 });
+
+test.serial('RFC 8628: a client without keys registers itself for codes of devices, and gets one', async (t) => {
+  const grant = 'urn:ietf:params:oauth:grant-type:device_code';
+  for (const token_endpoint_auth_method of ['none', 'client_secret_basic']) {
+    const { status, body } = await attempt({
+      redirect_uris: [],
+      response_types: [],
+      grant_types: [grant, 'refresh_token'],
+      token_endpoint_auth_method,
+    });
+    t.is(status, 201, JSON.stringify(body));
+    t.deepEqual(body['grant_types'], ['refresh_token', grant]);
+    const credentials = `${String(body['client_id'])}:${String(body['client_secret'])}`;
+    const answer = await new Visitor().send(`${town.issuer}/device/auth`, {
+      method: 'POST',
+      body: new URLSearchParams({ client_id: String(body['client_id']), scope: 'openid' }),
+      ...(token_endpoint_auth_method === 'client_secret_basic' && {
+        headers: { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` },
+      }),
+    });
+    t.is(answer.status, 200, answer.text);
+    t.regex(JSON.parse(answer.text).user_code, /^[A-Z]{4}-[A-Z]{4}$/);
+  }
+});

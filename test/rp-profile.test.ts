@@ -1,22 +1,52 @@
+import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { startFront } from './harness/front.ts';
 import { freePorts, newFolder, startSandboxProcess } from './harness/sandbox-process.ts';
 import {
   askUserinfo,
-  authorize,
   readIdToken,
   redeemTrial,
   registerTrial,
   requestUrl,
+  returned,
   sendJson,
 } from './harness/trial-client.ts';
-import { Visitor } from './harness/visitor.ts';
+import { type Answer, forms, Visitor } from './harness/visitor.ts';
 
 const HOST = 'op.suite.example';
 const CITIZEN = { email: 'wiebke.lindenhoff@example.org', password: 'kornblumen am wegrand' };
 /** More than a citizen could mistype before having to wait. */
 const WRONG_PASSWORDS = 14;
+
+type Task = { task: string; match: string; commands: string[][] };
+const SUITE = JSON.parse(readFileSync('docs/oidf-suite.json', 'utf8')) as {
+  server: { discoveryUrl: string };
+  browser: { match: string; tasks: Task[] }[];
+};
+
+const matches = (pattern: string, address: string): boolean =>
+  new RegExp(`^${pattern.replaceAll(/[.?+^$()|[\]\\{}]/g, '\\$&').replaceAll('*', '.*')}$`).test(address);
+
+/** What the suite's browser does by the configuration in docs: fills fields by name, clicks the button of a form. */
+const follow = async (t: ExecutionContext, issuer: string, visitor: Visitor, start: URL): Promise<Answer> => {
+  const home = (to: URL): boolean => to.origin === issuer;
+  const here = (pattern: string): string => pattern.replace(new URL(SUITE.server.discoveryUrl).origin, issuer);
+  const way = SUITE.browser.find(({ match }) => matches(here(match), start.href));
+  let page = await visitor.open(start, home);
+  for (const { task, match, commands } of way?.tasks ?? []) {
+    if (typeof page.headers['location'] === 'string' || !matches(here(match), page.url.href)) continue;
+    const fields: Record<string, string> = {};
+    for (const [what = '', , target = '', value = ''] of commands) {
+      if (what === 'text' && page.text.includes(`name="${target}"`)) fields[target] = value;
+      if (what === 'wait') t.regex(page.text, /<h1/, task);
+      const [, path = ''] = what === 'click' ? (/@action,'\/([^']+)'/.exec(target) ?? []) : [];
+      if (path !== '' && forms(page).some(({ action }) => action.pathname.endsWith(`/${path}`)))
+        page = await visitor.submitTo(page, path, fields, home);
+    }
+  }
+  return page;
+};
 
 test('PROFILE=sandbox serves a test suite behind TLS under another issuer, and is patient with it', async (t) => {
   const front = await startFront([HOST]);
@@ -55,13 +85,16 @@ test('PROFILE=sandbox serves a test suite behind TLS under another issuer, and i
   for (let count = 0; count < WRONG_PASSWORDS; count += 1)
     page = await visitor.submit(page, { identifier: CITIZEN.email, password: 'falsch geraten, noch einmal' });
   t.true(page.text.includes('name="identifier"'));
-  const back = await authorize(town, visitor, client, CITIZEN, { scope: 'openid profile email address phone' });
+  const asked = requestUrl(town, client, { scope: 'openid profile email address phone' });
+  const back = returned(await follow(t, issuer, visitor, asked));
   const tokens = await redeemTrial(town, client, back.get('code'));
   t.is(tokens.status, 200, JSON.stringify(tokens.body));
   t.is((await readIdToken(town, client, tokens.body['id_token'] ?? '')).header.alg, 'RS256');
   const info = await askUserinfo(town, tokens.body['access_token'] ?? '');
   t.is(info.body['given_name'], 'Wiebke');
   t.is(info.body['email'], CITIZEN.email);
+  const end = await follow(t, issuer, visitor, new URL('/session/end', issuer));
+  t.is(end.url.pathname, '/session/end/success');
 });
 
 test('a PROFILE that does not exist is one clear line', async (t) => {
