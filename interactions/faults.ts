@@ -35,6 +35,8 @@ export const faultText = (fault: Fault, language: Language): string => {
       return t.signIn.passkeyWrong;
     case 'account-gone':
       return t.signIn.accountGone;
+    case 'answer-missing':
+      return t.finder.missing;
     case 'email-invalid':
       return t.email.invalid;
     case 'email-taken':

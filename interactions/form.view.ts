@@ -60,6 +60,26 @@ export const checkbox = (
   </div>${fault !== undefined && faultLine(state, spec.name, fault)}`;
 };
 
+type Choice = {
+  readonly name: string;
+  readonly legend: string;
+  readonly options: readonly { readonly value: string; readonly label: string; readonly lang?: string }[];
+  readonly chosen?: string;
+};
+
+/** One of several answers. The first one has the name as its id, which the list of mistakes leads to. */
+export const choice = (state: FormState, { name, legend, options, chosen }: Choice): Html => {
+  const fault = faultOf(state, name);
+  return html`<fieldset class="kern-fieldset ${fault !== undefined && 'kern-fieldset--error'}"${fault !== undefined && html` aria-describedby="${name}-error"`}>
+    <legend class="kern-label">${legend}</legend>
+    <div class="kern-fieldset__body">${options.map(({ value, label, lang }, at) => {
+      const id = at === 0 ? name : `${name}-${value}`;
+      return html`<div class="kern-form-check"><input class="kern-form-check__radio" type="radio" id="${id}" name="${name}" value="${value}"${value === chosen && html` checked`}><label class="kern-label" for="${id}"${lang !== undefined && html` lang="${lang}"`}>${label}</label></div>`;
+    })}</div>
+    ${fault !== undefined && faultLine(state, name, fault)}
+  </fieldset>`;
+};
+
 /** A birthdate as three fields, which every keyboard and every screen reader can fill. */
 export const birthdateFields = (state: FormState): Html => {
   const t = textsIn(state.shell.language).details;

@@ -1,4 +1,5 @@
 import type { Missing } from '../accounts/assurance.ts';
+import { find } from './factor-finder.ts';
 import type { Progress } from './progress.ts';
 
 /** The pages of an interaction. */
@@ -22,6 +23,7 @@ export type StepName =
   | 'email-code'
   | 'address'
   | 'credential'
+  | 'find-factor'
   | 'password'
   | 'backup-codes'
   | 'kennung'
@@ -63,7 +65,8 @@ export const nextStep = (progress: Progress, needs: Needs): StepName => {
     if (draft.contact === 'email' && draft.emailProven !== true) return 'email-code';
     if (draft.address === undefined) return 'address';
     if (progress.identity?.intent === 'open') return 'open-account';
-    return draft.method === 'password' ? 'password' : 'credential';
+    if (draft.method === 'password') return 'password';
+    return draft.answers === undefined ? 'credential' : 'find-factor';
   }
   // Before anything else: half a sign-in opens nothing (miniOrange CVE-2026-111949).
   if (needs.proof === 'second-factor') return 'second-factor';
@@ -92,7 +95,7 @@ const recoveryStep = ({ recovery }: Progress, needs: Needs): StepName => {
 /** The progress one page back in the registration; undefined where there is no way back. */
 export const oneStepBack = (progress: Progress, step: StepName): Progress | undefined => {
   const { draft = { contact: 'open' }, flash: _, ...rest } = progress;
-  const { address, method, ...contact } = draft;
+  const { address, method, answers, ...contact } = draft;
   switch (step) {
     case 'email':
     case 'other-ways':
@@ -107,7 +110,12 @@ export const oneStepBack = (progress: Progress, step: StepName): Progress | unde
     case 'credential':
       return { ...rest, draft: contact };
     case 'password':
-      return { ...rest, draft: { ...contact, ...(address !== undefined && { address }) } };
+      return { ...rest, draft: { ...contact, ...(address !== undefined && { address }), ...(answers && { answers }) } };
+    case 'find-factor': {
+      const { given } = find((question) => answers?.[question]);
+      const fewer = given.length > 0 && { answers: Object.fromEntries(given.slice(0, -1)) };
+      return { ...rest, draft: { ...contact, ...(address !== undefined && { address }), ...fewer } };
+    }
     default:
       return undefined;
   }

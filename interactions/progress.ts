@@ -3,6 +3,7 @@ import type { PostalAddress } from '../accounts/attributes.ts';
 import type { LinkableProof } from '../accounts/identities.ts';
 import type { AccountId } from '../accounts/ids.ts';
 import type { FleetingStore } from '../adapters/oidc-store.ts';
+import type { Question } from './factor-finder.ts';
 import type { SourceFault, SourceName } from './identity/sources.ts';
 
 /** What a citizen has proven in this sign-in: whose account, by which means and when. */
@@ -17,6 +18,8 @@ export type Draft = {
   readonly emailProven?: boolean;
   readonly address?: PostalAddress | 'none';
   readonly method?: 'password';
+  /** The citizen asks which way suits: the answers so far. */
+  readonly answers?: Readonly<Partial<Record<Question, string>>>;
   /** When a request set out to create the account (epoch milliseconds): of two tabs only one does. */
   readonly claimedAt?: number;
 };
@@ -85,6 +88,7 @@ type FaultCode =
   | 'password-first'
   | 'email-same'
   | 'codes-unconfirmed'
+  | 'answer-missing'
   | 'given-name-missing'
   | 'family-name-missing'
   | 'birthdate-invalid'

@@ -21,6 +21,7 @@ import * as consent from './steps/consent.ts';
 import * as credential from './steps/credential.ts';
 import * as details from './steps/details.ts';
 import * as email from './steps/email.ts';
+import * as findFactor from './steps/find-factor.ts';
 import * as forgotten from './steps/forgotten.ts';
 import * as levelMissing from './steps/level-missing.ts';
 import * as needsEmail from './steps/needs-email.ts';
@@ -52,6 +53,7 @@ const STEPS: Readonly<Record<Exclude<StepName, 'done'>, Step>> = {
   'email-code': email.codeStep,
   address: address.step,
   credential: credential.credentialStep,
+  'find-factor': findFactor.step,
   password: credential.passwordStep,
   'backup-codes': welcome.backupCodesStep,
   kennung: welcome.kennungStep,

@@ -1,5 +1,5 @@
 import * as accounts from '../../accounts/accounts.ts';
-import { submit } from '../form.view.ts';
+import { choice, submit } from '../form.view.ts';
 import { html } from '../html.ts';
 import { offeredLanguages, textsIn } from '../language.ts';
 import type { KontoPage, Visitor } from './konto.ts';
@@ -14,10 +14,12 @@ const view = (visitor: Visitor): string => {
     ${kontoForm(
       visitor,
       'set',
-      html`<fieldset class="kern-fieldset"><legend class="kern-label">${t.title}</legend>${languages.map(
-        (language) =>
-          html`<div class="kern-form-check"><input class="kern-form-check__radio" type="radio" id="language-${language}" name="language" value="${language}"${language === visitor.account.language && html` checked`}><label class="kern-label" for="language-${language}" lang="${language}">${textsIn(language).language}</label></div>`,
-      )}</fieldset>
+      html`${choice(visitor, {
+        name: 'language',
+        legend: t.title,
+        options: languages.map((value) => ({ value, label: textsIn(value).language, lang: value })),
+        chosen: visitor.account.language,
+      })}
       ${submit(t.submit)}`,
     )}`,
   });

@@ -30,6 +30,7 @@ const view = async (visitor: Visitor): Promise<string> => {
       ${card('app', t.totp.title, has.totp ? t.totp.is : t.none)}
       ${card('ersatzcodes', t.codes.title, has.codes === 0 ? t.none : t.codes.left(has.codes))}
       ${card('ausweise', visitor.t.identity.konto.title, has.eid || has.bundid ? visitor.t.identity.konto.linked : t.none)}
+      ${card('zweiter-faktor', visitor.t.finder.title, visitor.t.finder.lead)}
       ${card('sitzungen', t.sessions.title, t.sessions.count(running.length))}
       ${card('email', t.email.title, account.email ?? t.none)}
       ${card('sprache', t.language.title, textsIn(languageFor(account.language)).language)}

@@ -61,3 +61,7 @@ export const passkeyForm = (visitor: Visitor, label: string): Html =>
       <p class="kern-body ss-message" role="alert" hidden></p>`,
     )}
   </div>`;
+
+/** The way to the questions that find out which factor suits. */
+export const toFinder = ({ t }: Visitor): Html =>
+  html`<section class="ss-aside"><p class="kern-body"><a class="kern-link" href="/konto/zweiter-faktor">${t.finder.start}</a> ${t.finder.lead}</p></section>`;

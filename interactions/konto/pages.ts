@@ -1,6 +1,7 @@
 import * as codes from './codes.ts';
 import * as daten from './daten.ts';
 import * as email from './email.ts';
+import * as findFactor from './find-factor.ts';
 import * as identities from './identities.ts';
 import type { KontoPage } from './konto.ts';
 import * as language from './language.ts';
@@ -19,6 +20,7 @@ export const KONTO_PAGES: Readonly<Record<string, KontoPage>> = {
   passwort: password.page,
   app: totp.page,
   ersatzcodes: codes.page,
+  'zweiter-faktor': findFactor.page,
   ausweise: identities.page,
   sitzungen: sessions.page,
   email: email.page,

@@ -9,7 +9,7 @@ import { type Html, html } from '../html.ts';
 import { tellChange } from '../notices.ts';
 import { ownPasskeys } from '../signals.view.ts';
 import { type KontoOutcome, type KontoPage, type Visitor, wrong } from './konto.ts';
-import { day, kontoForm, kontoPage, passkeyForm } from './page.view.ts';
+import { day, kontoForm, kontoPage, passkeyForm, toFinder } from './page.view.ts';
 
 const nameOf = (visitor: Visitor, passkey: passkeys.Passkey): string =>
   passkey.label ?? providerOf(passkey.aaguid) ?? visitor.t.konto.passkeys.unnamed;
@@ -51,8 +51,7 @@ const view = async (visitor: Visitor): Promise<string> => {
     ${ownPasskeys(visitor.deps, visitor.account, all)}
     <ul class="ss-list">${all.map((passkey) => entry(visitor, passkey))}</ul>
     <div class="ss-actions"><a class="kern-btn kern-btn--primary" href="/konto/passkey-neu"><span class="kern-label">${all.length === 0 ? t.passkeys.first : t.passkeys.add}</span></a></div>
-    <section class="ss-aside"><h2 class="kern-heading-small">${t.helper.title}</h2>
-      <ul class="kern-body ss-bullets"><li>${t.helper.phone}</li><li>${t.helper.noApp}</li><li>${t.helper.noPhone}</li><li>${t.helper.nothing}</li></ul></section>`,
+    ${toFinder(visitor)}`,
   });
 };
 

@@ -8,7 +8,7 @@ import { inLanguage } from '../language.ts';
 import { tellChange } from '../notices.ts';
 import { appSecret } from '../totp.view.ts';
 import { type KontoOutcome, type KontoPage, type Visitor, wrong } from './konto.ts';
-import { kontoForm, kontoPage } from './page.view.ts';
+import { kontoForm, kontoPage, toFinder } from './page.view.ts';
 
 const KIND = 'NewTotp';
 const SECONDS = 600;
@@ -53,7 +53,7 @@ const view = async (visitor: Visitor): Promise<string> => {
       visitor.has.totp
         ? html`<section class="ss-choice"><h2 class="kern-heading-small">${t.is}</h2><p class="kern-body">${t.removeText}</p>
       ${kontoForm(visitor, 'remove', submit(t.remove, 'secondary', false))}</section>`
-        : await setUp(visitor)
+        : html`${await setUp(visitor)}${toFinder(visitor)}`
     }`,
   });
 };

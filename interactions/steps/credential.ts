@@ -136,6 +136,13 @@ export const credentialStep: Step = {
         apply: (progress) => progress.draft && { ...progress, draft: { ...progress.draft, method: 'password' } },
       }),
     },
+    'find-factor': {
+      fields: [],
+      handle: async () => ({
+        go: 'on',
+        apply: (progress) => progress.draft && { ...progress, draft: { ...progress.draft, answers: {} } },
+      }),
+    },
     back,
   },
 };

@@ -23,6 +23,10 @@ export const credential = (visit: Visit): string => {
       <h2 class="kern-heading-small">${t.passwordTitle}</h2>
       <p class="kern-body">${t.passwordText}</p>
       ${form(visit, 'choose-password', submit(t.passwordSubmit, 'secondary'))}
+    </section>
+    <section class="ss-aside">
+      <p class="kern-body">${visit.t.finder.lead}</p>
+      ${form(visit, 'find-factor', submit(visit.t.finder.start, 'tertiary', false))}
     </section>`,
   });
 };

@@ -10,6 +10,7 @@ import type { Visit } from '../visit.ts';
 const REGISTRATION: readonly StepName[] = ['email', 'address', 'credential', 'kennung'];
 const STAGE: Partial<Record<StepName, StepName>> = {
   'email-code': 'email',
+  'find-factor': 'credential',
   password: 'credential',
   'backup-codes': 'credential',
 };

@@ -76,6 +76,102 @@ export const factorsDe = {
     newTitle: 'Legen Sie ein neues Passwort fest',
     newLead: 'Danach sind Sie auf allen anderen Geräten abgemeldet.',
   },
+  finder: {
+    title: 'Welche Anmeldung passt zu mir?',
+    lead: 'Zwei oder drei kurze Fragen, dann empfehlen wir Ihnen einen Weg.',
+    start: 'Welche Anmeldung passt zu mir?',
+    missing: 'Wählen Sie eine Antwort aus.',
+    submit: 'Weiter',
+    previous: 'Eine Frage zurück',
+    restart: 'Von vorn beginnen',
+    questions: {
+      phone: {
+        text: 'Haben Sie ein eigenes Smartphone oder Tablet?',
+        answers: { yes: 'Ja', no: 'Nein, oder ich möchte es dafür nicht benutzen' },
+      },
+      lock: {
+        text: 'Wie entsperren Sie Ihr Smartphone oder Tablet?',
+        answers: {
+          yes: 'Mit Fingerabdruck, Gesicht, PIN oder Muster',
+          no: 'Gar nicht, oder es ist schon sehr alt',
+        },
+      },
+      computer: {
+        text: 'Haben Sie einen Computer, den nur Sie benutzen?',
+        answers: {
+          own: 'Ja, nur ich benutze ihn',
+          shared: 'Nein, andere benutzen ihn auch, zum Beispiel in der Familie oder in der Bibliothek',
+          none: 'Nein, ich habe gar keinen Computer',
+        },
+      },
+      own: {
+        text: 'Womit möchten Sie sich anmelden?',
+        answers: {
+          unlock: 'So, wie ich den Computer entsperre: mit PIN, Fingerabdruck oder Gesicht',
+          key: 'Mit einem Sicherheitsschlüssel für die USB-Buchse',
+          paper: 'Lieber mit etwas auf Papier',
+        },
+      },
+      shared: {
+        text: 'Haben Sie einen Sicherheitsschlüssel für die USB-Buchse, oder möchten Sie lieber etwas auf Papier?',
+        answers: {
+          key: 'Ich habe einen Sicherheitsschlüssel oder besorge mir einen',
+          paper: 'Lieber etwas auf Papier',
+        },
+      },
+    },
+    advice: {
+      phone: {
+        title: 'Ein Passkey auf Ihrem Smartphone oder Tablet',
+        text: 'Sie bestätigen die Anmeldung so, wie Sie das Gerät entsperren. Das ist am einfachsten und am sichersten.',
+        how: [
+          'Lesen Sie diese Seite gerade auf dem Smartphone oder Tablet? Dann wählen Sie unten „Passkey anlegen“.',
+          'Sitzen Sie an einem Computer? Wählen Sie „Passkey anlegen“ und dann „Anderes Gerät“ oder „Smartphone“. Fotografieren Sie das Quadrat-Muster (QR-Code) mit dem Smartphone ab. Bluetooth muss an beiden Geräten eingeschaltet sein.',
+        ],
+      },
+      computer: {
+        title: 'Ein Passkey auf Ihrem Computer',
+        text: 'Sie bestätigen die Anmeldung so, wie Sie den Computer entsperren. Niemand kann Ihnen dabei ein Passwort stehlen.',
+        how: [
+          'Öffnen Sie diese Seite an dem Computer, den nur Sie benutzen.',
+          'Wählen Sie „Passkey anlegen“ und bestätigen Sie mit PIN, Fingerabdruck oder Gesicht. Unter Windows heißt das „Windows Hello“.',
+          'Drucken Sie sich in Ihrem Konto auch Ersatzcodes aus, falls der Computer einmal kaputtgeht.',
+        ],
+      },
+      key: {
+        title: 'Ein Sicherheitsschlüssel',
+        text: 'Er sieht aus wie ein USB-Stick und passt an den Schlüsselbund. Er funktioniert auch an fremden Computern und braucht kein Smartphone.',
+        how: [
+          'Sie brauchen einen Schlüssel mit der Angabe „FIDO2“. Es gibt ihn im Elektronikhandel.',
+          'Stecken Sie ihn ein, wählen Sie „Passkey anlegen“ und dann „Sicherheitsschlüssel“. Beim ersten Mal denken Sie sich eine PIN für den Schlüssel aus.',
+          'Drucken Sie sich in Ihrem Konto auch Ersatzcodes aus, falls Sie den Schlüssel verlieren.',
+        ],
+      },
+      app: {
+        title: 'Ein Passwort und eine App, die Codes anzeigt',
+        text: 'Nach dem Passwort geben Sie einen Code ein, den die App anzeigt. Die App braucht dafür kein Internet.',
+        how: ['Installieren Sie eine App für Einmalcodes. Man nennt sie auch „Authenticator“ oder „TOTP-App“.'],
+      },
+      paper: {
+        title: 'Ein Passwort und Ersatzcodes auf Papier',
+        text: 'Verlangt ein Dienst mehr als das Passwort, geben Sie einen Code von Ihrem Ausdruck ein. Sie brauchen kein eigenes Gerät.',
+        how: [
+          'Sie bekommen zehn Codes zum Ausdrucken oder Abschreiben. Jeder gilt einmal.',
+          'Bewahren Sie die Codes und das Passwort nicht am selben Ort auf.',
+          'Sind nur noch wenige übrig, erstellen Sie in Ihrem Konto neue.',
+          'Kreuzen Sie an fremden Computern beim Anmelden an, dass andere das Gerät auch nutzen.',
+        ],
+      },
+    },
+    appNow: 'Auf der nächsten Seite fotografieren Sie mit der App ein Quadrat-Muster (QR-Code) ab.',
+    appLater:
+      'Legen Sie jetzt ein Passwort fest. Die App richten Sie danach in Ihrem Konto ein, unter „App für Codes“.',
+    setUpApp: 'App einrichten',
+    setUpCodes: 'Ersatzcodes erstellen',
+    setUpPassword: 'Zuerst ein Passwort festlegen',
+    already: 'Das haben Sie schon:',
+    nothing: 'Passt das alles nicht? Im Bürgerbüro helfen wir Ihnen persönlich:',
+  },
   offerPasskey: {
     title: 'Nächstes Mal ohne Passwort?',
     lead: 'Mit einem Passkey melden Sie sich mit Fingerabdruck, Gesicht oder Gerätesperre an. Das Passwort bleibt daneben gültig.',

@@ -78,6 +78,101 @@ export const factorsEn: typeof factorsDe = {
     newTitle: 'Set a new password',
     newLead: 'After that you are signed out on all other devices.',
   },
+  finder: {
+    title: 'Which way to sign in suits me?',
+    lead: 'Two or three short questions, then we recommend one way.',
+    start: 'Which way to sign in suits me?',
+    missing: 'Choose an answer.',
+    submit: 'Continue',
+    previous: 'One question back',
+    restart: 'Start again',
+    questions: {
+      phone: {
+        text: 'Do you have a smartphone or tablet of your own?',
+        answers: { yes: 'Yes', no: 'No, or I do not want to use it for this' },
+      },
+      lock: {
+        text: 'How do you unlock your smartphone or tablet?',
+        answers: {
+          yes: 'With fingerprint, face, PIN or pattern',
+          no: 'Not at all, or it is very old',
+        },
+      },
+      computer: {
+        text: 'Do you have a computer that only you use?',
+        answers: {
+          own: 'Yes, only I use it',
+          shared: 'No, others use it too, for example in the family or at the library',
+          none: 'No, I have no computer at all',
+        },
+      },
+      own: {
+        text: 'How would you like to sign in?',
+        answers: {
+          unlock: 'In the way I unlock the computer: with PIN, fingerprint or face',
+          key: 'With a security key for the USB port',
+          paper: 'Rather with something on paper',
+        },
+      },
+      shared: {
+        text: 'Do you have a security key for the USB port, or would you rather have something on paper?',
+        answers: {
+          key: 'I have a security key or will get one',
+          paper: 'Rather something on paper',
+        },
+      },
+    },
+    advice: {
+      phone: {
+        title: 'A passkey on your smartphone or tablet',
+        text: 'You confirm the sign-in in the way you unlock the device. This is the easiest and the safest way.',
+        how: [
+          'Are you reading this page on the smartphone or tablet? Then choose “Create a passkey” below.',
+          'Are you at a computer? Choose “Create a passkey” and then “Another device” or “Smartphone”. Point the camera of the smartphone at the square pattern (QR code). Bluetooth must be switched on on both devices.',
+        ],
+      },
+      computer: {
+        title: 'A passkey on your computer',
+        text: 'You confirm the sign-in in the way you unlock the computer. Nobody can steal a password from you.',
+        how: [
+          'Open this page at the computer that only you use.',
+          'Choose “Create a passkey” and confirm with PIN, fingerprint or face. In Windows this is called “Windows Hello”.',
+          'In your account, print backup codes as well, in case the computer breaks one day.',
+        ],
+      },
+      key: {
+        title: 'A security key',
+        text: 'It looks like a USB stick and fits on a key ring. It works at other people’s computers, too, and needs no smartphone.',
+        how: [
+          'You need a key that is marked “FIDO2”. Electronics shops sell them.',
+          'Plug it in, choose “Create a passkey” and then “Security key”. The first time you think of a PIN for the key.',
+          'In your account, print backup codes as well, in case you lose the key.',
+        ],
+      },
+      app: {
+        title: 'A password and an app that shows codes',
+        text: 'After the password you enter a code that the app shows. The app needs no internet for this.',
+        how: ['Install an app for one-time codes. They are also called “authenticator” or “TOTP app”.'],
+      },
+      paper: {
+        title: 'A password and backup codes on paper',
+        text: 'If a service demands more than the password, you enter a code from your printout. You need no device of your own.',
+        how: [
+          'You get ten codes to print or copy. Each works once.',
+          'Do not keep the codes and the password in the same place.',
+          'When few are left, create new ones in your account.',
+          'At other people’s computers, tick at the sign-in that others use the device too.',
+        ],
+      },
+    },
+    appNow: 'On the next page you point the camera of the app at a square pattern (QR code).',
+    appLater: 'Set a password now. After that you set up the app in your account, under “App for codes”.',
+    setUpApp: 'Set up the app',
+    setUpCodes: 'Create backup codes',
+    setUpPassword: 'Set a password first',
+    already: 'You already have:',
+    nothing: 'Does none of this suit you? At the citizens’ office we help you in person:',
+  },
   offerPasskey: {
     title: 'Next time without a password?',
     lead: 'With a passkey you sign in with your fingerprint, face or screen lock. The password stays valid beside it.',

@@ -15,16 +15,6 @@ export const kontoDe = {
   lastUsed: (day: string) => `zuletzt genutzt am ${day}`,
   neverUsed: 'noch nicht genutzt',
   save: 'Speichern',
-  helper: {
-    title: 'Welcher zweite Faktor passt zu mir?',
-    phone:
-      'Sie haben ein Smartphone, Tablet oder einen neueren Computer: Nehmen Sie einen Passkey. Er ist am einfachsten und am sichersten.',
-    noApp:
-      'Sie haben ein Gerät, dürfen oder möchten aber keine Passkeys nutzen: Nehmen Sie eine App, die Codes anzeigt. Es gibt sie auch für Computer.',
-    noPhone:
-      'Sie haben kein Smartphone: Ein Sicherheitsschlüssel für die USB-Buchse funktioniert wie ein Passkey. Oder nutzen Sie Ersatzcodes auf Papier.',
-    nothing: 'Sie haben gar kein Gerät: Im Bürgerbüro helfen wir Ihnen persönlich.',
-  },
   passkeys: {
     title: 'Passkeys',
     lead: 'Mit einem Passkey melden Sie sich mit Fingerabdruck, Gesicht, PIN oder Sicherheitsschlüssel an.',

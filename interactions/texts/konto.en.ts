@@ -16,15 +16,6 @@ export const kontoEn: typeof kontoDe = {
   lastUsed: (day) => `last used on ${day}`,
   neverUsed: 'not used yet',
   save: 'Save',
-  helper: {
-    title: 'Which second factor suits me?',
-    phone: 'You have a smartphone, tablet or a newer computer: take a passkey. It is the easiest and the safest.',
-    noApp:
-      'You have a device but cannot or do not want to use passkeys: take an app that shows codes. There are some for computers, too.',
-    noPhone:
-      'You have no smartphone: a security key for the USB port works like a passkey. Or use backup codes on paper.',
-    nothing: 'You have no device at all: at the citizens’ office we help you in person.',
-  },
   passkeys: {
     title: 'Passkeys',
     lead: 'With a passkey you sign in with your fingerprint, face, PIN or security key.',

@@ -4,7 +4,6 @@ import * as accounts from '../../accounts/accounts.ts';
 import { parseEmail } from '../../accounts/email.ts';
 import { hashNew } from '../../accounts/passwords.ts';
 import { Secret } from '../../accounts/secret.ts';
-import { createHashing } from '../../adapters/hashing.ts';
 import { type RunningTown, type ServiceName, TEST_TOWN } from './town.ts';
 import { type Answer, Visitor } from './visitor.ts';
 
@@ -99,9 +98,7 @@ export const userinfo = async (town: RunningTown, token: string): Promise<Tokens
 export const addCitizen = async (town: RunningTown, email: string, password: string): Promise<string> => {
   const address = parseEmail(email);
   if (address === undefined) throw new Error('not an e-mail address');
-  const hashing = createHashing({ processes: 1, queue: 1, memoryKiB: 19_456, passes: 2 });
-  const hash = await hashNew(town.context(), hashing, new Secret(password));
-  await hashing.close();
+  const hash = await hashNew(town.context(), town.hashing, new Secret(password));
   const registered = await accounts.register(town.context(), {
     town: TEST_TOWN,
     language: 'de',

@@ -3,7 +3,7 @@ import { Writable } from 'node:stream';
 import * as clients from '../../accounts/clients.ts';
 import type { Context } from '../../accounts/context.ts';
 import type { ClaimUse, Registration, Town } from '../../accounts/town.ts';
-import { createHashing } from '../../adapters/hashing.ts';
+import { createHashing, type Hashing, type HashingSettings } from '../../adapters/hashing.ts';
 import { createLog } from '../../adapters/log.ts';
 import { createMailer } from '../../adapters/mail.ts';
 import { connect } from '../../adapters/postgres.ts';
@@ -86,6 +86,7 @@ export type RunningTown = {
   readonly front: Front;
   readonly database: TestDatabase;
   readonly keys: Keys;
+  readonly hashing: Hashing;
   /** The key ring behind the keys, as its file holds it. */
   readonly keyRing: string;
   readonly app: App;
@@ -109,6 +110,8 @@ type Options = {
   /** Where it listens for notifications instead of at the database itself. */
   readonly listenAt?: (databaseUrl: string) => Promise<string>;
   readonly now?: () => Date;
+  /** Passwords that cost less, for tests that set very many. */
+  readonly hashing?: Partial<HashingSettings>;
   /** As in production, without what the sandbox permits; no logout tokens reach the services then. */
   readonly production?: boolean;
   /** Services may register themselves by this initial access token; in production alone, as the sandbox is open. */
@@ -213,8 +216,9 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     },
   });
   const log = createLog('trace', sink);
-  const hashing = opened.adopt(createHashing({ processes: 1, queue: 20, memoryKiB: 19_456, passes: 2 }), (one) =>
-    one.close(),
+  const hashing = opened.adopt(
+    createHashing({ processes: 1, queue: 20, memoryKiB: 19_456, passes: 2, ...options.hashing }),
+    (one) => one.close(),
   );
   const mailer = opened.adopt(createMailer(mail.url, { name: town.name.de, address: town.contact.email }), (one) =>
     one.close(),
@@ -291,6 +295,7 @@ export const startTown = async (options: Options = {}): Promise<RunningTown> => 
     front,
     database,
     keys,
+    hashing,
     keyRing,
     app,
     mail,

@@ -84,6 +84,22 @@ const register = async (
   await faulty('address');
   await press(texts.address.skip);
   await see('credential');
+  const answer = async (label: string): Promise<void> => {
+    await page.getByLabel(label, { exact: true }).check();
+    await press(texts.finder.submit);
+  };
+  await press(texts.finder.start);
+  await see('finder');
+  await press(texts.finder.submit);
+  await faulty('finder');
+  await answer(texts.finder.questions.phone.answers.yes);
+  await see('finder-lock');
+  await answer(texts.finder.questions.lock.answers.yes);
+  await see('finder-phone');
+  await press(texts.common.back);
+  await answer(texts.finder.questions.lock.answers.no);
+  await see('finder-app');
+  for (let back = 0; back < 3; back += 1) await press(texts.common.back);
   await press(texts.credential.passwordSubmit);
   await see('password');
   await press(texts.password.submit);

@@ -107,6 +107,22 @@ for (const [locale, texts, size] of [
       t.is(page.url(), konto(`/${path}`));
       await see(`konto-${path}`);
     }
+    await page.goto(konto('/zweiter-faktor'));
+    await see('konto-finder');
+    await loaded(texts.finder.submit);
+    await see('konto-finder-faulty');
+    await page.getByLabel(texts.finder.questions.phone.answers.no).check();
+    await loaded(texts.finder.submit);
+    await see('konto-finder-computer');
+    await page.getByLabel(texts.finder.questions.computer.answers.own).check();
+    await loaded(texts.finder.submit);
+    await see('konto-finder-own');
+    for (const answer of ['unlock', 'key', 'paper'] as const) {
+      await page.getByLabel(texts.finder.questions.own.answers[answer]).check();
+      await loaded(texts.finder.submit);
+      await see(`konto-finder-${answer}`);
+      await page.getByRole('link', { name: texts.finder.previous }).click();
+    }
     await page.goto(konto('/passwort'));
     await loaded(texts.konto.password.submit);
     await see('konto-passwort-faulty');
