@@ -29,7 +29,7 @@ const view = (visit: Visit): string => {
     back: true,
     scripts: ['page.js', 'passkey.js'],
     body: html`${advice(visit, next.take, true, setUp)}
-    ${!byPassword && form(visit, 'choose-password', submit(credential.passwordSubmit, 'secondary'))}
+    ${!byPassword && form(visit, 'choose-password', submit(t.ratherPassword, 'secondary'))}
     <section class="ss-aside"><p class="kern-body">${t.nothing}</p>${officeAddress(visit.shell)}</section>`,
   });
 };

@@ -166,6 +166,7 @@ export const factorsDe = {
     appNow: 'Auf der nächsten Seite fotografieren Sie mit der App ein Quadrat-Muster (QR-Code) ab.',
     appLater:
       'Legen Sie jetzt ein Passwort fest. Die App richten Sie danach in Ihrem Konto ein, unter „App für Codes“.',
+    ratherPassword: 'Lieber ein Passwort festlegen',
     setUpApp: 'App einrichten',
     setUpCodes: 'Ersatzcodes erstellen',
     setUpPassword: 'Zuerst ein Passwort festlegen',

@@ -167,6 +167,7 @@ export const factorsEn: typeof factorsDe = {
     },
     appNow: 'On the next page you point the camera of the app at a square pattern (QR code).',
     appLater: 'Set a password now. After that you set up the app in your account, under “App for codes”.',
+    ratherPassword: 'Rather set a password',
     setUpApp: 'Set up the app',
     setUpCodes: 'Create backup codes',
     setUpPassword: 'Set a password first',

@@ -53,6 +53,8 @@ export type WalkState = {
   /** Sign-ins that a service got, and changes of credentials: a walk without any would prove nothing. */
   signIns: number;
   changes: number;
+  /** What was done so far. */
+  readonly trail: string[];
 };
 
 /** Everything that signs in to an account, as one text: passwords, apps, codes, passkeys. */

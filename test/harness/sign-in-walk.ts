@@ -10,7 +10,7 @@ import { generate } from 'otplib';
 import * as assurance from '../../accounts/assurance.ts';
 import * as backupCodes from '../../accounts/backup-codes.ts';
 import { recordProofing } from '../../accounts/factors.ts';
-import { parseAccountId } from '../../accounts/ids.ts';
+import { type AccountId, parseAccountId } from '../../accounts/ids.ts';
 import * as totp from '../../accounts/totp.ts';
 import { addCitizen, redeem } from './relying-party.ts';
 import {
@@ -68,7 +68,8 @@ const beginWalk = async (town: RunningTown, nextStep: () => number): Promise<Wal
       keys: new Map(),
       paper: undefined,
       app,
-      secret: SECRET,
+      // Of their own also where there is no app: a code of another's app would count for its owner.
+      secret: app ? SECRET : totp.newSecret(),
       state: await snapshot(town, account),
     });
   }
@@ -81,8 +82,12 @@ const beginWalk = async (town: RunningTown, nextStep: () => number): Promise<Wal
     commands: 0,
     signIns: 0,
     changes: 0,
+    trail: [],
   };
 };
+
+/** What a message ends with: how it came to that. */
+const after = ({ trail }: WalkState): string => `; ${trail.join(' ')}`;
 
 const levelOf = (shown: Shown): assurance.Level => {
   if (shown.has('passkey')) return 'substantial';
@@ -102,21 +107,21 @@ const checkCallback = async (t: Verdict, state: WalkState, browser: BrowserState
   const claims = JSON.parse(Buffer.from(body['id_token'].split('.')[1] ?? '', 'base64url').toString());
   state.signIns += 1;
   const person = state.people.find(({ subject }) => subject === claims.sub);
-  if (person === undefined) return t.fail('a subject that is nobody’s');
+  if (person === undefined) return t.fail(`a subject that is nobody’s${after(state)}`);
   const shown = shownOf(browser, person);
   const byKey = shown.has('passkey') || shown.has('weak-passkey');
-  t.true(shown.has('pwd') || byKey, 'an account without its password or passkey');
+  t.true(shown.has('pwd') || byKey, `an account without its password or passkey${after(state)}`);
   if (person.app && !byKey && !shown.has('no-app'))
-    t.true(shown.has('otp') || shown.has('code'), 'an account with an app without its second factor');
+    t.true(shown.has('otp') || shown.has('code'), `an account with an app without its second factor${after(state)}`);
   const level = LEVELS.find((one) => ACR[one] === claims.acr);
-  if (level === undefined) return t.fail(`acr ${claims.acr}`);
-  t.true(rank(level) <= rank(levelOf(shown)), `${level} by ${[...shown].join('+')}`);
-  t.true(rank(level) <= rank(person.proofing), `${level} for one proofed ${person.proofing}`);
+  if (level === undefined) return t.fail(`acr ${claims.acr}${after(state)}`);
+  t.true(rank(level) <= rank(levelOf(shown)), `${level} by ${[...shown].join('+')}${after(state)}`);
+  t.true(rank(level) <= rank(person.proofing), `${level} for one proofed ${person.proofing}${after(state)}`);
   for (const method of claims.amr ?? []) {
-    if (method === 'pwd') t.true(shown.has('pwd'));
-    else if (method === 'otp') t.true(shown.has('otp') || shown.has('code'));
-    else if (method === 'pop' || method === 'user') t.true(byKey);
-    else t.is(method, 'mfa');
+    if (method === 'pwd') t.true(shown.has('pwd'), `amr pwd${after(state)}`);
+    else if (method === 'otp') t.true(shown.has('otp') || shown.has('code'), `amr otp${after(state)}`);
+    else if (method === 'pop' || method === 'user') t.true(byKey, `amr ${method}${after(state)}`);
+    else t.is(method, 'mfa', `amr ${method}${after(state)}`);
   }
 };
 
@@ -130,22 +135,26 @@ const meetReality = async ({ town }: WalkState, person: Person): Promise<void> =
   for (const id of person.keys.keys()) if (!left.has(id)) person.keys.delete(id);
 };
 
-/** No credential has changed unless this browser had shown what such a change takes. */
-const checkCredentials = async (t: Verdict, state: WalkState, browser: BrowserState): Promise<void> => {
+/** No credential has changed unless this browser had shown, before the act, what such a change takes. */
+const checkCredentials = async (
+  t: Verdict,
+  state: WalkState,
+  shownBefore: ReadonlyMap<AccountId, Shown>,
+): Promise<void> => {
   for (const person of state.people) {
     const now = await snapshot(state.town, person.account);
     if (now === person.state) continue;
     state.changes += 1;
     const [, apps = [], , keys = []] = JSON.parse(person.state) as unknown[][];
     const had = { app: apps.length > 0, keys: keys.length > 0 };
-    const shown = shownOf(browser, person);
+    const shown = shownBefore.get(person.account) ?? new Set();
     const byRecovery = shown.has('code') && (!had.app || shown.has('otp'));
     const byKey = shown.has('passkey') || shown.has('weak-passkey');
     const byPassword = shown.has('pwd') && (!(had.app || had.keys) || shown.has('otp') || shown.has('code'));
     // The strongest factor: an app's code does not stand in for a passkey, a code from paper does.
     const enough = had.keys ? byKey || (shown.has('pwd') && shown.has('code')) : byKey || byPassword;
     const proofs = [...shown].join('+') || 'nothing';
-    t.true(byRecovery || enough || shown.has('paper'), `a credential changed after ${proofs}`);
+    t.true(byRecovery || enough || shown.has('paper'), `a credential changed after ${proofs}${after(state)}`);
     person.state = now;
     await meetReality(state, person);
   }
@@ -170,16 +179,19 @@ class Command implements fc.AsyncCommand<object, { state: WalkState; t: Verdict 
     const browser = state.browsers[this.browser];
     const person = state.people[this.person];
     if (browser === undefined || person === undefined) return;
+    state.trail.push(String(this));
     for (const name of WAYS[this.name] ?? [this.name]) {
       state.commands += 1;
+      // A password that is being set shows nothing for itself.
+      const shownBefore = new Map([...browser.shown].map(([account, shown]) => [account, new Set(shown)]));
       const act = ACTS[name];
       if (act !== undefined) await act(state, browser, person);
       else await submit(state, browser, name, {});
-      await checkCredentials(t, state, browser);
+      await checkCredentials(t, state, shownBefore);
       await checkCallback(t, state, browser);
     }
     const status = browser.page?.status ?? 200;
-    t.true(status < 500, `${this.name}: ${status}`);
+    t.true(status < 500, `${status}${after(state)}`);
   }
 
   toString(): string {
@@ -207,26 +219,41 @@ const anyCommands = (length: number) =>
     { maxCommands: length, size: 'max' },
   );
 
+/** A town with a clock of its own that the walk moves. */
+const openTown = async () => {
+  let aheadMs = 0;
+  const now = (): number => Date.now() + aheadMs;
+  // The passwords are as strong as ever; only their hashes are cheap.
+  const hashing = { memoryKiB: CHEAP_MEMORY_KIB, passes: 2 };
+  const town = await startTown({ now: () => new Date(now()), hashing });
+  return {
+    town,
+    nextStep: (): number => {
+      aheadMs += 31_000;
+      return Math.floor(now() / 1000);
+    },
+    /** Interactions end by the real clock: the town must not run far ahead of it. */
+    resetClock: (): void => {
+      aheadMs = 0;
+    },
+  };
+};
+type WalkTown = Awaited<ReturnType<typeof openTown>>;
+
 type Sums = { commands: number; signIns: number; changes: number };
 
-/** A town of its own, in which one walk follows the other until all lanes together have run `wanted` commands. */
-const walkInTown = async (t: Verdict, wanted: number, sums: Sums): Promise<void> => {
-  let aheadMs = 0;
-  // The passwords are as strong as ever; only their hashes are cheap.
-  const town = await startTown({
-    now: () => new Date(Date.now() + aheadMs),
-    hashing: { memoryKiB: CHEAP_MEMORY_KIB, passes: 2 },
-  });
-  const nextStep = (): number => {
-    aheadMs += 31_000;
-    return Math.floor((Date.now() + aheadMs) / 1000);
-  };
+/** In one town, one walk after the other until all lanes together have run `wanted` commands. */
+const walkInTown = async (
+  t: Verdict,
+  { town, nextStep, resetClock }: WalkTown,
+  wanted: number,
+  sums: Sums,
+): Promise<void> => {
   try {
     while (sums.commands < wanted) {
       await fc.assert(
         fc.asyncProperty(anyCommands(60), async (walk) => {
-          // Interactions end by the real clock: the town must not run far ahead of it.
-          aheadMs = 0;
+          resetClock();
           // All come from one address: after a hundred sign-ins there would be none any more.
           await town.context().db('attempts').delete();
           town.logged.length = 0;
@@ -240,18 +267,22 @@ const walkInTown = async (t: Verdict, wanted: number, sums: Sums): Promise<void>
   } catch (error) {
     sums.commands = Number.POSITIVE_INFINITY; // the other lanes need not go on
     throw error;
-  } finally {
-    await town.close();
   }
 };
 
 /** Walks until `wanted` commands were run, in as many towns at a time as there are lanes. */
-export const walkOn = async (t: Verdict & Pick<ExecutionContext, 'log'>, wanted: number, lanes = 1): Promise<Sums> => {
+export const walkOn = async (t: Verdict & Pick<ExecutionContext, 'log'>, wanted: number, lanes = 1): Promise<void> => {
   const sums: Sums = { commands: 0, signIns: 0, changes: 0 };
-  await Promise.all(Array.from({ length: lanes }, () => walkInTown(t, wanted, sums)));
+  await using closing = new AsyncDisposableStack();
+  const towns: WalkTown[] = [];
+  while (towns.length < lanes) {
+    const opened = await openTown();
+    closing.defer(() => opened.town.close());
+    towns.push(opened);
+  }
+  await Promise.all(towns.map((one) => walkInTown(t, one, wanted, sums)));
   t.log(`${sums.commands} commands, ${sums.signIns} sign-ins, ${sums.changes} changes of credentials`);
   t.true(sums.signIns > 0 && sums.changes > 0);
-  return sums;
 };
 
 /** One walk along given commands, each in the given browser (0, 1) for the given person (0 app, 1 password only, 2 unproofed). */
@@ -259,13 +290,9 @@ export const walkAlong = async (
   t: Verdict,
   commands: readonly (readonly [name: string, browser: number, person: number])[],
 ): Promise<void> => {
-  let aheadMs = 0;
-  const now = (): number => Date.now() + aheadMs;
   await using closing = new AsyncDisposableStack();
-  const town = closing.adopt(await startTown({ now: () => new Date(now()) }), (one) => one.close());
-  const state = await beginWalk(town, () => {
-    aheadMs += 31_000;
-    return Math.floor(now() / 1000);
-  });
+  const { town, nextStep } = await openTown();
+  closing.defer(() => town.close());
+  const state = await beginWalk(town, nextStep);
   for (const [name, browser, person] of commands) await new Command(name, browser, person).run({}, { state, t });
 };
