@@ -6,6 +6,7 @@ import * as correspondence from '../accounts/correspondence.ts';
 import * as devices from '../accounts/devices.ts';
 import { coarseDevice } from '../accounts/session-notes.ts';
 import type { PageDeps } from './deps.ts';
+import { type Fragment, html } from './html.ts';
 import { inLanguage, languageFor, textsIn } from './language.ts';
 import { dayAndTime } from './texts/letters.ts';
 import type { Visit } from './visit.ts';
@@ -31,6 +32,10 @@ const within = (address: string, ranges: readonly string[]): boolean => {
 /** Whether the request comes from a network of public computers, where nothing may be left behind. */
 export const isSharedNetwork = ({ ctx, deps }: Pick<Visit, 'ctx' | 'deps'>): boolean =>
   within(deps.clientAddress(ctx), deps.town.sharedNetworks ?? []);
+
+/** At a public computer: that a passkey belongs on something of one's own. */
+export const notHere = (asking: Pick<Visit, 'ctx' | 'deps' | 't'>): Fragment =>
+  isSharedNetwork(asking) && html`<p class="kern-body"><strong>${asking.t.signInMore.notHere}</strong></p>`;
 
 /** Whether others use this computer too: the citizen says so, or the network does. */
 export const isShared = (visit: Pick<Visit, 'ctx' | 'deps' | 'progress'>): boolean =>

@@ -14,6 +14,7 @@ import * as sessions from '../accounts/session-notes.ts';
 import type { Registration } from '../accounts/town.ts';
 import { isBegunHere } from './begun-here.ts';
 import type { PageDeps } from './deps.ts';
+import { isShared } from './device.ts';
 import type { PageError } from './errors.view.ts';
 import type { Form } from './form.ts';
 import { type PolicyChanges, shellOf } from './http.ts';
@@ -300,7 +301,8 @@ export const open = async (
   if (id !== undefined && account === undefined && interaction.prompt.name !== 'login')
     return { outcome: 'refused', shell, error: expired('the account of this session is not active') };
 
-  const standing = await standingOf(domain, dossier, registration, interaction, progress);
+  const here = { ...progress, shared: isShared({ ctx, deps, progress }) };
+  const standing = await standingOf(domain, dossier, registration, interaction, here);
   const service = { registration, clientId };
   const { needs, values } = needsOf(deps, domain, dossier, service, interaction, asked, standing);
   const step = nextStep(progress, needs);

@@ -3,6 +3,7 @@ import { inTransaction } from '../../accounts/context.ts';
 import { providerOf } from '../../accounts/passkey-providers.ts';
 import * as passkeys from '../../accounts/passkeys.ts';
 import * as ceremonies from '../ceremonies.ts';
+import { notHere } from '../device.ts';
 import type { Form } from '../form.ts';
 import { submit } from '../form.view.ts';
 import { type Html, html } from '../html.ts';
@@ -115,6 +116,7 @@ export const newPage: KontoPage = {
       title: t.first,
       scripts: ['page.js', 'passkey.js'],
       body: html`<p class="kern-body">${visitor.t.credential.passkeyText}</p>
+      ${notHere(visitor)}
       ${passkeyForm(visitor, t.first)}
       <p class="kern-body kern-body--muted" data-without-passkey>${visitor.t.credential.passkeyUnsupported}</p>`,
     });

@@ -1,4 +1,5 @@
 import { MIN_PASSWORD_LENGTH } from '../../accounts/password-rules.ts';
+import { notHere } from '../device.ts';
 import { form, submit } from '../form.view.ts';
 import { html } from '../html.ts';
 import { newPasswordFields } from '../new-password.view.ts';
@@ -16,6 +17,7 @@ export const credential = (visit: Visit): string => {
     body: html`<section class="ss-choice ss-choice--best">
       <div class="ss-choice__head"><h2 class="kern-heading-small">${t.passkeyTitle}</h2><span class="kern-badge kern-badge--success"><span class="kern-label kern-label--small">${t.passkeyBadge}</span></span></div>
       <p class="kern-body">${t.passkeyText}</p>
+      ${notHere(visit)}
       ${ceremonyForm(visit, { purpose: 'creation', action: 'new-passkey', label: t.passkeySubmit, aborted: t.aborted, kind: 'primary' })}
       <p class="kern-body kern-body--muted" data-without-passkey>${t.passkeyUnsupported}</p>
     </section>

@@ -1,3 +1,4 @@
+import { notHere } from '../device.ts';
 import { find, QUESTION_NAMES } from '../factor-finder.ts';
 import { advice, questionField } from '../factor-finder.view.ts';
 import type { Form } from '../form.ts';
@@ -22,7 +23,7 @@ const view = (visit: Visit): string => {
   const byPassword = next.take === 'app' || next.take === 'paper';
   const setUp = byPassword
     ? form(visit, 'choose-password', submit(credential.passwordSubmit))
-    : html`${ceremonyForm(visit, { purpose: 'creation', action: 'new-passkey', label: credential.passkeySubmit, aborted: credential.aborted, kind: 'primary' })}
+    : html`${notHere(visit)}${ceremonyForm(visit, { purpose: 'creation', action: 'new-passkey', label: credential.passkeySubmit, aborted: credential.aborted, kind: 'primary' })}
       <p class="kern-body kern-body--muted" data-without-passkey>${credential.passkeyUnsupported}</p>`;
   return stepPage(visit, {
     title: t.title,

@@ -8,6 +8,8 @@ export const factorsDe = {
     again: 'Bitte bestätigen Sie, dass Sie es sind',
     againLead: (service: string) => `Für „${service}“ brauchen wir eine frische Bestätigung.`,
     as: 'Sie sind angemeldet als',
+    notHere:
+      'Sie sitzen an einem öffentlichen Computer. Speichern Sie den Passkey nicht hier, sondern auf Ihrem Handy („Anderes Gerät“ oder „Smartphone“) oder auf Ihrem Sicherheitsschlüssel.',
     passkeyOnly: 'Der Dienst verlangt eine Anmeldung mit Passkey.',
     otherAccount: 'Mit einem anderen Konto anmelden',
     otherWays: 'Andere Wege zur Anmeldung',

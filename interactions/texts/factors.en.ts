@@ -10,6 +10,8 @@ export const factorsEn: typeof factorsDe = {
     again: 'Please confirm that it is you',
     againLead: (service) => `“${service}” needs a fresh confirmation.`,
     as: 'You are signed in as',
+    notHere:
+      'You are at a public computer. Do not save the passkey here, but on your phone (“Another device” or “Smartphone”) or on your security key.',
     passkeyOnly: 'The service requires a sign-in with a passkey.',
     otherAccount: 'Sign in with another account',
     otherWays: 'Other ways to sign in',
