@@ -28,11 +28,9 @@ import {
   WAYS,
   type WalkState,
 } from './sign-in-acts.ts';
-import { type RunningTown, startTown } from './town.ts';
+import { CHEAP_HASHING, type RunningTown, startTown } from './town.ts';
 
 const { ACR, LEVELS } = assurance;
-/** The least that argon2 takes with one lane. */
-const CHEAP_MEMORY_KIB = 1024;
 
 /** Who is told what must never be. */
 export type Verdict = Pick<ExecutionContext, 'true' | 'is' | 'fail'>;
@@ -223,9 +221,7 @@ const anyCommands = (length: number) =>
 const openTown = async () => {
   let aheadMs = 0;
   const now = (): number => Date.now() + aheadMs;
-  // The passwords are as strong as ever; only their hashes are cheap.
-  const hashing = { memoryKiB: CHEAP_MEMORY_KIB, passes: 2 };
-  const town = await startTown({ now: () => new Date(now()), hashing });
+  const town = await startTown({ now: () => new Date(now()), hashing: CHEAP_HASHING });
   return {
     town,
     nextStep: (): number => {
