@@ -28,7 +28,7 @@ export const credential = (visit: Visit): string => {
     </section>
     <section class="ss-aside">
       <p class="kern-body">${visit.t.finder.lead}</p>
-      ${form(visit, 'find-factor', submit(visit.t.finder.start, 'tertiary', false))}
+      <div class="ss-row">${form(visit, 'find-factor', submit(visit.t.finder.start, 'tertiary', false))}</div>
     </section>`,
   });
 };

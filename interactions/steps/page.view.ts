@@ -25,6 +25,10 @@ const preline = (visit: Visit): string => {
 export const officeAddress = ({ town, language }: Shell): Fragment =>
   html`<address class="ss-office"><strong>${inLanguage(town.office.name, language)}</strong><br>${town.office.address}<br>${inLanguage(town.office.hours, language)}</address>`;
 
+/** Folded up below what is asked for: what to do when nothing of it is there. */
+export const nothingThere = ({ t, shell }: Pick<Visit, 't' | 'shell'>): Fragment =>
+  html`<details class="ss-details"><summary>${t.otherWays.nothingTitle}</summary><p class="kern-body">${t.otherWays.nothingText}</p>${officeAddress(shell)}</details>`;
+
 /** Where the service says itself what it does with data and under which terms (OpenID Connect Registration §2). */
 const notices = ({ registration, service, step, t }: Visit): Fragment => {
   if (step !== 'sign-in' && step !== 'consent') return false;

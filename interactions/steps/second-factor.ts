@@ -5,7 +5,7 @@ import { field, form, submit } from '../form.view.ts';
 import { html } from '../html.ts';
 import { proofNow, withProof } from '../proofs.ts';
 import { faulty, type Outcome, type Step, type Visit } from '../visit.ts';
-import { stepPage } from './page.view.ts';
+import { nothingThere, stepPage } from './page.view.ts';
 import { ceremonyForm } from './passkey.view.ts';
 import { passkeyPosts, waysOut } from './sign-in.ts';
 
@@ -55,6 +55,7 @@ const view = (visit: Visit): string => {
       ${form(visit, 'backup-code', backup)}
     </section>`
     }
+    ${nothingThere(visit)}
     <div class="ss-row">
       ${visit.optional && form(visit, 'skip', submit(visit.t.signInMore.skip, 'tertiary', false))}
       ${form(visit, 'other-account', submit(visit.t.signInMore.otherAccount, 'tertiary', false))}

@@ -4,7 +4,7 @@ import { type Fragment, type Html, html } from '../html.ts';
 import { sourceButtons } from '../identity/buttons.view.ts';
 import { letterTextsIn } from '../texts/letters.ts';
 import type { Visit } from '../visit.ts';
-import { officeAddress, stepPage } from './page.view.ts';
+import { nothingThere, officeAddress, stepPage } from './page.view.ts';
 import { ceremonyForm } from './passkey.view.ts';
 
 /** For staff: their passkey and nothing else. */
@@ -105,6 +105,7 @@ const again = (visit: Visit, name: string): string => {
     }
     ${(visit.has?.passkeys ?? 0) > 0 && passkeyButton(visit)}
     ${!passkeyOnly && (visit.has?.eid === true || visit.has?.bundid === true) && sourceButtons(visit, visit.t.identity.buttons.signIn)}
+    ${nothingThere(visit)}
     <div class="ss-row">
       ${visit.optional && form(visit, 'skip', submit(t.skip, 'tertiary', false))}
       ${form(visit, 'other-account', submit(t.otherAccount, 'tertiary', false))}

@@ -90,7 +90,8 @@ export const de = {
       `Es gab zu viele Versuche. Bitte versuchen Sie es ab ${time} Uhr noch einmal. Mit einem Passkey können Sie sich auch jetzt anmelden.`,
     passkeyWrong:
       'Die Anmeldung mit dem Passkey hat nicht geklappt. Versuchen Sie es noch einmal oder melden Sie sich mit Ihrem Passwort an.',
-    passkeyAborted: 'Die Anmeldung mit dem Passkey wurde abgebrochen. Sie können es noch einmal versuchen.',
+    passkeyAborted:
+      'Mit dem Passkey hat es nicht geklappt. Versuchen Sie es noch einmal. Ist er auf einem anderen Gerät oder verloren? Dann wählen Sie einen anderen Weg zur Anmeldung.',
     accountGone: 'Dieses Konto kann zurzeit nicht genutzt werden. Bitte wenden Sie sich an die Stadt.',
   },
   email: {

@@ -90,7 +90,8 @@ export const en: Texts = {
     wait: (time) =>
       `There were too many attempts. Please try again after ${time}. With a passkey you can sign in right now.`,
     passkeyWrong: 'Signing in with the passkey did not work. Try again, or sign in with your password.',
-    passkeyAborted: 'Signing in with the passkey was cancelled. You can try again.',
+    passkeyAborted:
+      'It did not work with the passkey. Try again. Is it on another device, or lost? Then choose another way to sign in.',
     accountGone: 'This account cannot be used at the moment. Please contact the town.',
   },
   email: {
