@@ -72,14 +72,19 @@ export class Stage {
     return { id: new URL(issuer).hostname, origin: issuer, name: 'Teststadt' };
   }
 
-  async addPasskey({ account }: Pick<Person, 'account'>): Promise<SoftPasskey> {
+  /** A passkey of a citizen, made without pages; `changes`: what another authenticator would have said. */
+  async addPasskey(
+    { account }: Pick<Person, 'account'>,
+    changes: Partial<passkeys.NewPasskey> = {},
+  ): Promise<SoftPasskey> {
     const ctx = this.town.context();
+    const { rp } = this;
     const key = new SoftPasskey((await accounts.load(ctx, account))?.passkeyHandle ?? Buffer.alloc(0));
     const challenge = Buffer.alloc(32, 3).toString('base64url');
-    const { origin, id: rpId } = this.rp;
-    const created = await passkeys.verifyCreation(this.rp, challenge, key.create({ challenge, origin, rpId }));
+    const made = key.create({ challenge, origin: rp.origin, rpId: rp.id });
+    const created = await passkeys.verifyCreation(rp, challenge, made);
     if (created.outcome !== 'ok') throw new Error(created.reason);
-    await passkeys.add(ctx, account, created.passkey);
+    await passkeys.add(ctx, account, { ...created.passkey, ...changes });
     return key;
   }
 
@@ -152,6 +157,15 @@ export class ServiceVisit {
       method: 'POST',
       body: new URLSearchParams({ token: this.token, ...fields }),
     });
+  }
+
+  /** Signs in with a passkey; what was sent, for those who would send it again. */
+  async usePasskey(key: SoftPasskey): Promise<{ ceremony: string; response: string }> {
+    const { ceremony, options } = JSON.parse((await this.post('passkey-options')).text);
+    const { rp } = this.stage;
+    const response = JSON.stringify(key.get({ challenge: options.challenge, origin: rp.origin, rpId: rp.id }));
+    await this.send('passkey', { ceremony, response });
+    return { ceremony, response };
   }
 
   /** What the callback was given. */

@@ -18,7 +18,8 @@ const PAIRS = scaled(1000, 30);
 const BATCH = 5;
 /** |t| below it: no difference to be seen (the bound of leakage tests, ISO/IEC 17825). */
 const BOUND = 4.5;
-const LEAK_MS = 5;
+/** Fewer pairs on a busy machine show only a larger leak; the machinery that finds it is the same. */
+const LEAK_MS = PAIRS >= 1000 ? 5 : 200;
 const KNOWN = 'bekannt@buerger.example';
 /** By this the leaking build of the last test tells whom to keep waiting; the real one has never heard of it. */
 const MARK = 'x-planted';
@@ -180,7 +181,6 @@ for (const [name, probe] of Object.entries(PROBES)) {
     const times = await run(t, probe, PAIRS);
     const value = tOf(times);
     t.log(`|t| = ${value.toFixed(2)} over ${times.known.length} pairs`);
-    if (PAIRS >= 1000) t.true(value > BOUND, `|t| = ${value}`);
-    else t.true(times.known.length >= PAIRS);
+    t.true(value > BOUND, `|t| = ${value}`);
   });
 }
