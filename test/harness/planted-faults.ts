@@ -19,7 +19,7 @@ export const PLANTED_FAULTS: Readonly<Record<string, PlantedFault>> = {
     wrong: 'true',
   },
   'a sign-in without the app of the account': {
-    file: '/interactions/visit.ts',
+    file: '/interactions/standing.ts',
     right: 'if (alone && has.totp)',
     wrong: 'if (false)',
   },

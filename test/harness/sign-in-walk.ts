@@ -13,10 +13,9 @@ import { recordProofing } from '../../accounts/factors.ts';
 import { type AccountId, parseAccountId } from '../../accounts/ids.ts';
 import * as totp from '../../accounts/totp.ts';
 import { addCitizen, redeem } from './relying-party.ts';
+import { ACTS, EMPTY, submit, WAYS } from './sign-in-acts.ts';
 import {
-  ACTS,
   type BrowserState,
-  EMPTY,
   FIRST_PASSWORD,
   freshBrowser,
   type Person,
@@ -24,10 +23,8 @@ import {
   type Shown,
   shownOf,
   snapshot,
-  submit,
-  WAYS,
   type WalkState,
-} from './sign-in-acts.ts';
+} from './sign-in-people.ts';
 import { CHEAP_HASHING, type RunningTown, startTown } from './town.ts';
 
 const { ACR, LEVELS } = assurance;
