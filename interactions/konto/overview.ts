@@ -15,12 +15,19 @@ const view = async (visitor: Visitor): Promise<string> => {
   const data = datenTexts(visitor.shell.language);
   const { account, has, deps } = visitor;
   const running = await deps.sessions.list(account.id);
+  const shared = running.some(({ uid, shared: here }) => uid === visitor.uid && here);
   return kontoPage(visitor, {
     title: t.title,
     top: true,
     scripts: ['page.js', 'signal.js'],
     body: html`${ownPasskeys(deps, account, await passkeys.list(visitor.domain, account.id))}
     <p class="kern-body kern-body--large">${t.lead}</p>
+    ${
+      shared &&
+      html`<div class="kern-alert kern-alert--info ss-notice"><div class="kern-alert__header"><span class="kern-icon kern-icon--info" aria-hidden="true"></span><h2 class="kern-title">${t.sharedTitle}</h2></div>
+    <div class="kern-alert__body"><p class="kern-body">${t.sharedText}</p>
+      <a class="kern-btn kern-btn--secondary" href="/session/end"><span class="kern-label">${t.signOut}</span></a></div></div>`
+    }
     ${await proofAlert(visitor)}
     <dl class="ss-kennung"><dt>${t.kennung.title}</dt><dd><code>${account.kennung}</code></dd></dl>
     <p class="kern-body">${t.kennung.text}</p>

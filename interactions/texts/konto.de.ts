@@ -9,6 +9,8 @@ export const kontoDe = {
   change: 'Ansehen und ändern',
   done: 'Die Änderung ist gespeichert.',
   signOut: 'Abmelden',
+  sharedTitle: 'Andere nutzen dieses Gerät auch',
+  sharedText: 'Melden Sie sich ab, wenn Sie fertig sind. Drucken Sie hier nichts aus, was andere nicht sehen sollen.',
   switchAccount: 'Mit einem anderen Konto anmelden',
   none: 'nicht eingerichtet',
   since: (day: string) => `angelegt am ${day}`,

@@ -10,6 +10,8 @@ export const kontoEn: typeof kontoDe = {
   change: 'View and change',
   done: 'The change is saved.',
   signOut: 'Sign out',
+  sharedTitle: 'Others use this device too',
+  sharedText: 'Sign out when you are done. Print nothing here that others should not see.',
   switchAccount: 'Sign in with another account',
   none: 'not set up',
   since: (day) => `created on ${day}`,

@@ -159,15 +159,6 @@ export class ServiceVisit {
     });
   }
 
-  /** Signs in with a passkey; what was sent, for those who would send it again. */
-  async usePasskey(key: SoftPasskey): Promise<{ ceremony: string; response: string }> {
-    const { ceremony, options } = JSON.parse((await this.post('passkey-options')).text);
-    const { rp } = this.stage;
-    const response = JSON.stringify(key.get({ challenge: options.challenge, origin: rp.origin, rpId: rp.id }));
-    await this.send('passkey', { ceremony, response });
-    return { ceremony, response };
-  }
-
   /** What the callback was given. */
   get callback(): URLSearchParams | undefined {
     const { location } = this.now.headers;

@@ -65,6 +65,7 @@ for (const [size, viewport] of Object.entries(SIZES)) {
       t.is(await page.locator('input[type=checkbox][name=shared]').count(), 0);
       await typePassword(page, person);
       await page.waitForURL(konto());
+      t.true(((await page.locator('main').textContent()) ?? '').includes(de.konto.sharedText));
       t.is((await passkeys.list(stage.town.context(), person.account)).length, 0);
       if (options.javaScriptEnabled) {
         await page.goto(konto('/passkey-neu'));
@@ -88,6 +89,7 @@ for (const [size, viewport] of Object.entries(SIZES)) {
       await own.goto(konto());
       t.is(await own.locator('input[type=checkbox][name=shared]').count(), 1);
       await signIn(own, person);
+      t.false(((await own.locator('main').textContent()) ?? '').includes(de.konto.sharedText));
       t.true((await atHome.cookies()).some(({ name, expires }) => name === '__Host-device' && expires > 0));
       await atHome.close();
     },
