@@ -64,4 +64,4 @@ export const passkeyForm = (visitor: Visitor, label: string): Html =>
 
 /** The way to the questions that find out which factor suits. */
 export const toFinder = ({ t }: Visitor): Html =>
-  html`<section class="ss-aside"><p class="kern-body"><a class="kern-link" href="/konto/zweiter-faktor">${t.finder.start}</a> ${t.finder.lead}</p></section>`;
+  html`<section class="ss-aside"><p class="kern-body"><a class="kern-link" href="/konto/zweiter-faktor">${t.finder.title}</a> ${t.finder.lead}</p></section>`;

@@ -28,7 +28,7 @@ export const credential = (visit: Visit): string => {
     </section>
     <section class="ss-aside">
       <p class="kern-body">${visit.t.finder.lead}</p>
-      <div class="ss-row">${form(visit, 'find-factor', submit(visit.t.finder.start, 'tertiary', false))}</div>
+      <div class="ss-row">${form(visit, 'find-factor', submit(visit.t.finder.title, 'tertiary', false))}</div>
     </section>`,
   });
 };

@@ -81,7 +81,6 @@ export const factorsDe = {
   finder: {
     title: 'Welche Anmeldung passt zu mir?',
     lead: 'Zwei oder drei kurze Fragen, dann empfehlen wir Ihnen einen Weg.',
-    start: 'Welche Anmeldung passt zu mir?',
     missing: 'Wählen Sie eine Antwort aus.',
     submit: 'Weiter',
     previous: 'Eine Frage zurück',

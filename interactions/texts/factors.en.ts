@@ -83,7 +83,6 @@ export const factorsEn: typeof factorsDe = {
   finder: {
     title: 'Which way to sign in suits me?',
     lead: 'Two or three short questions, then we recommend one way.',
-    start: 'Which way to sign in suits me?',
     missing: 'Choose an answer.',
     submit: 'Continue',
     previous: 'One question back',

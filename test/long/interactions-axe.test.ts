@@ -88,7 +88,7 @@ const register = async (
     await page.getByLabel(label, { exact: true }).check();
     await press(texts.finder.submit);
   };
-  await press(texts.finder.start);
+  await press(texts.finder.title);
   await see('finder');
   await press(texts.finder.submit);
   await faulty('finder');
