@@ -1,4 +1,4 @@
-/** A walk in a process of its own: `node sign-in-walker.ts <commands as JSON>`; prints what must never be, a line each. */
+/** Walks in a process of its own: `node sign-in-walker.ts <ways as JSON>`; prints what must never be, a line each. */
 import { type Verdict, walkAlong } from './sign-in-walk.ts';
 
 const tell = (message: string | undefined): void => void process.stdout.write(`${message}\n`);
@@ -17,6 +17,6 @@ const verdict = {
   },
 };
 
-await walkAlong(verdict as unknown as Verdict, JSON.parse(process.argv[2] ?? '[]'));
+for (const way of JSON.parse(process.argv[2] ?? '[]')) await walkAlong(verdict as unknown as Verdict, way);
 tell('walked');
 process.exit(0);

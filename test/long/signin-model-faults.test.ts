@@ -57,23 +57,25 @@ const WAYS: Readonly<Record<string, { readonly way: readonly Command[]; readonly
   },
 };
 
-const walk = async (t: { teardown(work: () => Promise<void>): void }, name: string, planted: boolean) => {
+type Finishing = { teardown(work: () => Promise<void>): void };
+
+const walk = async (t: Finishing, ways: readonly (readonly Command[])[], planted = ''): Promise<string> => {
   const database = await testDatabase();
   t.teardown(() => database.drop());
   const { stdout } = await run(
     process.execPath,
-    ['--import', pathOf('planted-faults'), pathOf('sign-in-walker'), JSON.stringify(WAYS[name]?.way)],
-    {
-      timeout: 180_000,
-      env: { ...process.env, TEST_DATABASE_URL: database.url, PLANTED_FAULT: planted ? name : '' },
-    },
+    ['--import', pathOf('planted-faults'), pathOf('sign-in-walker'), JSON.stringify(ways)],
+    { timeout: 180_000, env: { ...process.env, TEST_DATABASE_URL: database.url, PLANTED_FAULT: planted } },
   );
   return stdout;
 };
 
-for (const name of Object.keys(PLANTED_FAULTS)) {
-  test.serial(`the model sees: ${name}`, async (t) => {
-    t.is(await walk(t, name, false), 'walked\n');
-    t.regex(await walk(t, name, true), WAYS[name]?.seen ?? /^$/);
-  });
+test.serial('on the ways below the product as it is does nothing that must never be', async (t) => {
+  t.deepEqual(Object.keys(WAYS), Object.keys(PLANTED_FAULTS));
+  const ways = Object.values(WAYS).map(({ way }) => way);
+  t.is(await walk(t, ways), 'walked\n');
+});
+
+for (const [name, { way, seen }] of Object.entries(WAYS)) {
+  test.serial(`the model sees: ${name}`, async (t) => t.regex(await walk(t, [way], name), seen));
 }
