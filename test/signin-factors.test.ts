@@ -1,4 +1,4 @@
-/** What each factor is by itself: the window of the app's codes, the name of a passkey's keeper, `phr`, two accounts. */
+/** What each factor is by itself: the window of the app's codes, the name of a passkey's keeper, `phr`. */
 import test from 'ava';
 import { generate } from 'otplib';
 import { PHISHING_RESISTANT } from '../accounts/assurance.ts';
@@ -65,18 +65,4 @@ test.serial('phr is given for a passkey and for nothing else', async (t) => {
   t.is(byPassword.callback, undefined, 'password and app do not resist phishing');
   await byPassword.usePasskey(key);
   t.is((await byPassword.claims())['acr'], PHISHING_RESISTANT);
-});
-
-test.serial('another account signs in at the same browser, and the first one is gone from it', async (t) => {
-  const { town } = stage;
-  const [first, second] = [await stage.newPerson(), await stage.newPerson()];
-  const visitor = new Visitor();
-  const signIn = async (path: string, { email }: { email: string }) => {
-    const asked = await visitor.open(new URL(path, town.issuer), atHome(town));
-    return visitor.submitTo(asked, 'sign-in', { identifier: email, password: PASSWORD }, atHome(town));
-  };
-  t.true((await signIn('/konto', first)).text.includes(first.email));
-  const page = await signIn('/konto/wechseln', second);
-  t.true(page.text.includes(second.email));
-  t.false(page.text.includes(first.email));
 });
