@@ -1,7 +1,9 @@
 /** Client programs from Debian, as an administrator would set them up, through a real browser. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -14,6 +16,7 @@ import {
   startRealClients,
   type Wanted,
 } from '../harness/real-clients.ts';
+import { pkce } from '../harness/relying-party.ts';
 
 const MODULES = '/usr/lib/apache2/modules';
 const NEEDED: Record<string, string> = {
@@ -31,7 +34,19 @@ const NEEDED: Record<string, string> = {
   '/usr/bin/puma': 'puma',
 };
 
+const KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const byKey = {
+  authMethod: 'private_key_jwt',
+  jwks: { keys: [{ ...KEY.publicKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig' }] },
+} as const;
+
 const WANTED: Wanted[] = [
+  { clientId: 'bykey', ...byKey },
+  {
+    clientId: 'bykeyexempt',
+    ...byKey,
+    audienceExemption: { reason: 'Authlib as it is names the token endpoint', until: '2099-12-31' },
+  },
   { clientId: 'apache', backchannel: '/callback?logout=backchannel' },
   { clientId: 'python' },
   {
@@ -152,6 +167,50 @@ test.serial('Authlib: the example of the portal signs in, reads claims, refreshe
   t.true(await place.isAsked(page, `${base}/`));
   await page.context().close();
 });
+
+test.serial(
+  'Authlib with a key: names the issuer when told so; as it is, only under an exemption (decision 0082)',
+  async (t) => {
+    const page = await place.newPage();
+    const script = fileURLToPath(new URL('../relying-parties/authlib_key.py', import.meta.url));
+    const signIn = async (clientId: string, audience: string): Promise<Record<string, unknown>> => {
+      const proof = pkce();
+      const url = new URL('/auth', place.town.issuer);
+      url.search = new URLSearchParams({
+        client_id: clientId,
+        response_type: 'code',
+        scope: 'openid email',
+        redirect_uri: `${place.base(clientId)}/callback`,
+        code_challenge: proof.challenge,
+        code_challenge_method: 'S256',
+      }).toString();
+      const listener = createServer((_req, res) => res.end('{}')).listen(
+        Number(new URL(place.base(clientId)).port),
+        'localhost',
+      );
+      await once(listener, 'listening');
+      await place.visit(page, url.href);
+      listener.close();
+      listener.closeAllConnections();
+      const code = new URL(page.url()).searchParams.get('code') ?? '';
+      const env = {
+        PATH: process.env['PATH'],
+        HOME: place.folder,
+        REQUESTS_CA_BUNDLE: place.authority,
+        ...place.environment(clientId),
+        KEY: KEY.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+        AUDIENCE: audience,
+        CODE: code,
+        VERIFIER: proof.verifier,
+      };
+      return JSON.parse((await run('/usr/bin/python3', [script], { env })).stdout);
+    };
+    t.like(await signIn('bykey', place.town.issuer), { email: CITIZEN.email });
+    t.deepEqual(await signIn('bykey', ''), { error: 'invalid_client' });
+    t.like(await signIn('bykeyexempt', ''), { email: CITIZEN.email });
+    await page.context().close();
+  },
+);
 
 test.serial('OmniAuth: the example of the portal signs in, reads claims, signs out', async (t) => {
   writeFileSync(join(place.folder, 'ruby.rb'), await place.example('ruby'));
