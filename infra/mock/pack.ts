@@ -40,6 +40,17 @@ const databases = (): Record<string, string> => {
   return Object.fromEntries(Object.keys(optionalDependencies).map((name) => [name, version]));
 };
 
+const OLDEST_NODE = 24;
+
+/** What `npx` starts: an older Node.js could not even read the rest. */
+const START = `#!/usr/bin/env node
+if (Number.parseInt(process.versions.node, 10) >= ${OLDEST_NODE}) await import('./infra/mock/main.js');
+else {
+  console.error('stadtschluessel-mock needs Node.js ${OLDEST_NODE} or newer; this is ' + process.version + '.');
+  process.exitCode = 1;
+}
+`;
+
 /** Writes the package's files into a folder. */
 const stage = (folder: string): void => {
   const root = manifestOf(ROOT);
@@ -54,6 +65,7 @@ const stage = (folder: string): void => {
   cpSync(join(ROOT, 'infra/mock/README.md'), join(folder, 'README.md'));
   const known = { ...root.dependencies, ...root.devDependencies };
   const used = [...packages].sort();
+  write(join(folder, 'start.js'), START);
   write(
     join(folder, 'package.json'),
     `${JSON.stringify(
@@ -64,8 +76,8 @@ const stage = (folder: string): void => {
           'Stadtschlüssel for the CI of a service: no database server, no browser, citizens who do not exist',
         license: root.license,
         type: 'module',
-        engines: { node: '>=24' },
-        bin: { 'stadtschluessel-mock': 'infra/mock/main.js' },
+        engines: { node: `>=${OLDEST_NODE}` },
+        bin: { 'stadtschluessel-mock': 'start.js' },
         exports: { '.': './infra/mock/mock.js' },
         dependencies: Object.fromEntries(used.map((name) => [name, known[name]])),
         optionalDependencies: databases(),

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  chmodSync,
   chownSync,
   constants,
   cpSync,
@@ -147,6 +148,8 @@ const initialise = async (
 /** A copy that belongs to the user who runs Postgres; blocks are shared where the file system can do that. */
 const copyData = (from: string, to: string, owner: Owner | undefined): void => {
   cpSync(from, to, { recursive: true, mode: constants.COPYFILE_FICLONE });
+  // Node 24 gives a copied folder the mode of a new one; Postgres starts in none that others can read.
+  chmodSync(to, 0o700);
   if (owner === undefined) return;
   for (const name of ['.', ...readdirSync(to, { recursive: true, encoding: 'utf8' })])
     chownSync(join(to, name), owner.uid, owner.gid);
