@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as accounts from './accounts.ts';
 import * as attempts from './attempts.ts';
 import * as attributes from './attributes.ts';
@@ -203,11 +204,24 @@ const proofedAs = ({ evidence, delivery }: NewCitizen): 'low' | 'substantial' =>
 
 export type Created =
   | { outcome: 'created'; account: AccountId; kennung: string; code: Secret; expiresAt: Date; again: boolean }
-  | { outcome: 'no-address' };
+  | { outcome: 'no-address' | 'ticket-of-another' };
+
+/** Whether an account was made for this very person, and proofed as well as it would be now. */
+const isFor = async (tx: Context, account: AccountId, wanted: NewCitizen): Promise<boolean> => {
+  const stored: Record<string, unknown> = await attributes.read(tx, account);
+  const asBefore = Object.entries(wanted.attributes).every(([name, value]) => isDeepStrictEqual(value, stored[name]));
+  const other = await tx
+    .db('attributes')
+    .where({ account_id: account })
+    .whereNot({ level: proofedAs(wanted) })
+    .first();
+  return asBefore && other === undefined;
+};
 
 /**
  * Creates an account at the counter, for somebody without a device at hand: Kennung and a code for the activation letter.
- * Asked again with the same ticket before it is activated, a new letter replaces the one before.
+ * Asked again with the same ticket before it is activated, a new letter replaces the one before, for the same person only:
+ * under another name, the letter would open the account of the first.
  */
 export const create = (ctx: Context, by: string, town: Pick<Town, 'id'>, wanted: NewCitizen): Promise<Created> =>
   inTransaction(ctx, async (tx): Promise<Created> => {
@@ -223,6 +237,7 @@ export const create = (ctx: Context, by: string, town: Pick<Town, 'id'>, wanted:
       .whereRaw("detail->>'ticket' = ? AND actor->>'staff' = ?", [wanted.ticket, by])
       .select('audit.account_id');
     const known = before === undefined ? undefined : await accounts.load(tx, before.account_id);
+    if (known !== undefined && !(await isFor(tx, known.id, wanted))) return { outcome: 'ticket-of-another' };
     const account = known?.id ?? newAccountId();
     let kennung = known?.kennung;
     if (kennung === undefined) {

@@ -115,6 +115,8 @@ type Route = {
   readonly tokenOf?: TokenOf;
   /** A POST from another site. */
   readonly receive?: { readonly limit: number; readonly handle: Receive };
+  /** A POST that somebody else answers. */
+  readonly counted?: true;
 };
 
 /** The interaction that the address names. */
@@ -222,7 +224,7 @@ export const createRegistrar = (deps: HttpDeps) => {
   };
 
   const middleware: Koa.Middleware = async (ctx, next) => {
-    for (const { pattern, get, post, receive, tokenOf = ofInteraction } of routes) {
+    for (const { pattern, get, post, receive, counted, tokenOf = ofInteraction } of routes) {
       const match = pattern.exec(ctx.path);
       if (match === null) continue;
       const params: Params = { ...match.groups };
@@ -240,6 +242,7 @@ export const createRegistrar = (deps: HttpDeps) => {
         ctx.set(PAGE_HEADERS);
         return answerReceive(ctx, receive);
       }
+      if (ctx.method === 'POST' && counted && !(await reserveForm(ctx, shellOf(ctx, deps)))) return;
     }
     return next();
   };
@@ -251,6 +254,8 @@ export const createRegistrar = (deps: HttpDeps) => {
     /** Registers what other sites post, of at most `limit` bytes. */
     receive: (path: string, limit: number, handle: Receive): void =>
       void routes.push({ pattern: patternOf(path), receive: { limit, handle } }),
+    /** Counts the forms that are sent to a page of the provider's own: no address may guess without end. */
+    count: (path: string): void => void routes.push({ pattern: patternOf(path), counted: true }),
     middleware,
   };
 };

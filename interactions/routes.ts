@@ -133,6 +133,8 @@ export const createPages = (deps: PageDeps): Koa.Middleware => {
   });
 
   addDeveloperPages(pages, deps);
+  // Codes of devices are typed there (RFC 8628 §5.1).
+  pages.count('/device');
 
   pages.get('/assets/:version/:name*', async (ctx, { version = '', name = '' }) => {
     if (serveAsset(ctx, version, name)) return;

@@ -94,7 +94,7 @@ export function createGuard(issuer: URL, trustedProxies: readonly string[], mtls
       return undefined;
     }
     const [path = ''] = url.split('?', 1);
-    const byMutualTls = req.headers.host === mtlsOrigin?.host && servedByMutualTls(path);
+    const byMutualTls = mtlsOrigin !== undefined && req.headers.host === mtlsOrigin.host && servedByMutualTls(path);
     if (req.headers.host !== issuer.host && !byMutualTls && !HOSTLESS_PATHS.has(path)) {
       refuse(res, 421, 'unknown_host', `this server answers for ${issuer.origin} only`);
       return undefined;

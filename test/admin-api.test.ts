@@ -153,6 +153,19 @@ test.serial('at the counter nobody gives an account an e-mail address, as servic
   t.deepEqual(body, { error: 'fields', fields: ['email'] });
 });
 
+test.serial('a ticket’s second letter is for the same person, proofed as well', async (t) => {
+  const made = { ...INPUT['account create'], ticket: 'AK-17', street: 'Weg 1', postal_code: '33330', locality: 'Ort' };
+  const create = (changes: object) => as('clerk').call('account create', { ...made, ...changes, commit: true });
+  const first = await create({});
+  t.like(first.body, { committed: true, again: false });
+  for (const changes of [{ family_name: 'C' }, { delivery: 'post' }, { evidence: 'known-representative' }]) {
+    const { status, body } = await create(changes);
+    t.is(status, 409);
+    t.is(body['reason'], 'ticket-of-another');
+  }
+  t.like((await create({})).body, { committed: true, again: true, kennung: first.body['kennung'] });
+});
+
 test.serial('nobody without a role, without staff, or with a citizen’s account gets in', async (t) => {
   const nobody = await hire(['clerk']);
   await staffRoles.revoke(town.context(), emailOf(nobody.member.email), silent, 'clerk');

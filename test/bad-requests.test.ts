@@ -527,6 +527,17 @@ test.serial('a forged X-Forwarded-For does not open a new allowance of attempts'
   t.is(waits, 3, 'ten guesses are evaluated, whatever address they claim');
 });
 
+test.serial('nor can anybody type codes of devices without end', async (t) => {
+  const visitor = new Visitor();
+  const page = await visitor.open(new URL('/device', town.issuer), atHome(town));
+  const knock = () => visitor.submit(page, { user_code: 'BBBB-BBBB' }, atHome(town));
+  t.not((await knock()).status, 429);
+  // Whatever the limit of an address is, it is reached.
+  await town.database.pool.query('UPDATE attempts SET count = 1000000');
+  t.is((await knock()).status, 429);
+  await town.database.pool.query('DELETE FROM attempts');
+});
+
 test.serial('unknown addresses and methods get a page that helps', async (t) => {
   for (const path of [
     '/gibtsnicht',

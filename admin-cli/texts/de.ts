@@ -66,6 +66,8 @@ export const de = {
     'already-open': 'Für dieses Konto läuft schon ein Vorgang.',
     'not-possible': 'In diesem Zustand des Kontos geht das nicht.',
     'no-address': 'Es ist keine Postanschrift hinterlegt. Händigen Sie den Brief aus (--delivery hand).',
+    'ticket-of-another':
+      'Mit dieser Vorgangsnummer haben Sie schon ein Konto für andere Angaben angelegt. Prüfen Sie die Angaben oder nehmen Sie eine neue Nummer.',
     'same-person': 'Das Konto haben Sie selbst gesperrt. Eine zweite Person muss das tun.',
     'email-taken': 'Diese E-Mail-Adresse ist schon vergeben.',
     'address-incomplete': 'Die Anschrift ist unvollständig.',

@@ -67,6 +67,8 @@ export const en: CliTexts = {
     'already-open': 'There is a case for this account already.',
     'not-possible': 'The account’s state does not permit this.',
     'no-address': 'There is no postal address. Hand the letter over (--delivery hand).',
+    'ticket-of-another':
+      'With this ticket number you have already made an account for other details. Check the details or take a new number.',
     'same-person': 'You have locked this account yourself. A second person must do this.',
     'email-taken': 'This e-mail address is taken.',
     'address-incomplete': 'The address is incomplete.',
