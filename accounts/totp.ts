@@ -10,6 +10,9 @@ import type { AccountId } from './ids.ts';
 const PERIOD_SECONDS = 30;
 const TRIES = 10;
 const TRIES_WINDOW_SECONDS = 15 * 60;
+/** Six digits are few for somebody who has the password and all the time there is (NIST SP 800-63B §5.2.2). */
+const TRIES_PER_DAY = 100;
+const DAY_SECONDS = 24 * 60 * 60;
 const COLUMN = 'totps.secret';
 
 export type TotpCheck = { outcome: 'proven'; weak: boolean } | { outcome: 'wrong' } | { outcome: 'wait'; until: Date };
@@ -58,9 +61,12 @@ export const enrol = async (
 
 /** Checks a code; of any number of parallel calls within one time step one succeeds, on whatever node. */
 export const check = async (ctx: Context, account: AccountId, code: string): Promise<TotpCheck> => {
-  const bucket = { kind: 'totp', key: account, limit: TRIES, windowSeconds: TRIES_WINDOW_SECONDS } as const;
+  const buckets = [
+    { kind: 'totp', key: account, limit: TRIES, windowSeconds: TRIES_WINDOW_SECONDS },
+    { kind: 'totp', key: `${account} day`, limit: TRIES_PER_DAY, windowSeconds: DAY_SECONDS },
+  ] as const;
   const reservedAt = ctx.now();
-  const reservation = await attempts.reserve(ctx, [bucket]);
+  const reservation = await attempts.reserve(ctx, buckets);
   if (reservation.outcome === 'wait') return reservation;
   return inTransaction(ctx, async (tx): Promise<TotpCheck> => {
     const [row] = await tx.db('totps').where({ account_id: account }).select('secret_sealed');
@@ -85,7 +91,7 @@ export const check = async (ctx: Context, account: AccountId, code: string): Pro
       return { outcome: 'wrong' };
     }
     // Only this attempt is given back: the wrong ones may be somebody else's, made at the same moment.
-    await attempts.release(tx, [bucket], reservedAt);
+    await attempts.release(tx, buckets, reservedAt);
     await audit.record(tx, 'sign-in-proven', { account, detail: { method: 'totp' } });
     return { outcome: 'proven', weak: spent.weak === true };
   });

@@ -38,6 +38,27 @@ test.serial(
   },
 );
 
+test.serial('whoever has the password guesses at most a hundred codes a day', async (t) => {
+  const person = await stage.newPerson({ app: true });
+  const start = stage.seconds;
+  const at = (seconds: number) => ({ ...stage.town.context(), now: () => new Date((start + seconds) * 1000) });
+  let evaluated = 0;
+  // A code of another month: wrong for sure, whatever the right one is.
+  const wrong = await generate({ secret: SECRET, epoch: start - 30 * 86_400 });
+  for (let quarter = 0; quarter < 12; quarter += 1) {
+    const ctx = at(quarter * 900);
+    for (let guess = 0; guess < 11; guess += 1) {
+      const { outcome } = await totp.check(ctx, person.account, wrong);
+      t.not(outcome, 'proven');
+      if (outcome === 'wrong') evaluated += 1;
+    }
+  }
+  t.is(evaluated, 100);
+  const nextDay = at(86_400);
+  const code = await generate({ secret: SECRET, epoch: start + 86_400 });
+  t.is((await totp.check(nextDay, person.account, code)).outcome, 'proven');
+});
+
 test.serial('a passkey is named by who keeps it, until its owner names it', async (t) => {
   const person = await stage.newPerson();
   await stage.addPasskey(person, { aaguid: 'ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4' });
