@@ -90,7 +90,7 @@ export function clientMetadata(
 }
 
 /** What oidc-provider makes of a client's metadata when it checks them. */
-type Schema = { grant_types: string[]; sector_identifier_uri?: string };
+type Schema = { grant_types: string[]; subject_type: string; sector_identifier_uri?: string };
 type ClientClass = { Schema: new (metadata: Readonly<Record<string, unknown>>, ...rest: unknown[]) => Schema };
 
 /**
@@ -108,7 +108,7 @@ export function permitDeviceCodes(provider: Provider): void {
       super(others.length < grants.length ? { ...metadata, grant_types: others } : metadata, ...rest);
       if (others.length === grants.length) return;
       // The sector is a default where clients register themselves in a sandbox, and the organisation's for the town's.
-      if (this.sector_identifier_uri === undefined) {
+      if (this.subject_type === 'pairwise' && this.sector_identifier_uri === undefined) {
         throw new errors.InvalidClientMetadata('clients with codes of devices need a sector_identifier_uri');
       }
       this.grant_types.push(DEVICE_CODE);
