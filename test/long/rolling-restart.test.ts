@@ -74,6 +74,7 @@ test.serial('measures are those of all workers together', async (t) => {
   const measures = await freePort();
   const node = await startProduction([MACHINE], { WORKERS: '2', METRICS_PORT: String(measures) });
   try {
+    await node.wrote('listening', 2);
     const wires = Array.from({ length: 8 }, () => new Wire(PRODUCTION_HOST, node.port));
     for (const wire of wires) t.is(await tokenOf(wire, 'maschine', node.secretOf('maschine')), 200);
     for (const wire of wires) wire.close();
