@@ -25,6 +25,7 @@ export class AuditKeeper {
   readonly #target: CheckpointTarget | undefined;
   readonly #log: Logger;
   readonly #watch: AuditWatch | undefined;
+  readonly #since: Date;
   #verifiedAt: number;
 
   constructor(context: () => Context, target: CheckpointTarget | undefined, log: Logger, watch?: AuditWatch) {
@@ -32,6 +33,7 @@ export class AuditKeeper {
     this.#target = target;
     this.#log = log;
     this.#watch = watch;
+    this.#since = context().now();
     // Not while a node is starting; and one that is restarted often has been verified by another.
     this.#verifiedAt = context().now().getTime() - VERIFY_MS + CHECKPOINT_MS;
   }
@@ -39,6 +41,11 @@ export class AuditKeeper {
   /** The time of the last checkpoint of this process; undefined before the first. */
   get lastAt(): Date | undefined {
     return this.#last && new Date(this.#last.at);
+  }
+
+  /** Since when no checkpoint was kept: the last one, or the beginning of this process. */
+  get waitsSince(): Date {
+    return this.lastAt ?? this.#since;
   }
 
   /** One turn of the background task. */

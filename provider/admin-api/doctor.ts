@@ -88,13 +88,15 @@ const outbox = async (ctx: Context): Promise<Finding> => {
 const auditChecks = async (ctx: Context, deps: AdminDeps): Promise<Finding[]> => {
   const kept = await deps.keeper.kept();
   const { links, faults } = await chain.verify(ctx, kept);
-  const last = deps.keeper.lastAt;
-  const late = last === undefined || ctx.now().getTime() - last.getTime() > CHECKPOINT_MINUTES * MINUTE_MS;
+  const { lastAt, waitsSince } = deps.keeper;
+  const late = ctx.now().getTime() - waitsSince.getTime() > CHECKPOINT_MINUTES * MINUTE_MS;
   return [
     faults.length > 0
       ? { check: 'audit', state: 'bad', code: 'audit-faults', value: String(faults.length) }
       : good('audit', `${links}`),
-    late ? { check: 'checkpoints', state: 'bad', code: 'checkpoints-late' } : good('checkpoints', last.toISOString()),
+    late
+      ? { check: 'checkpoints', state: 'bad', code: 'checkpoints-late' }
+      : good('checkpoints', lastAt?.toISOString()),
   ];
 };
 

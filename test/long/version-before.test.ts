@@ -21,7 +21,10 @@ import { PRODUCTION_HOST, startNode } from '../harness/production.ts';
 import { scaled } from './scale.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** Citizens do not sign in as often as services ask. */
+/**
+ * Citizens do not sign in as often as services ask. Their sign-ins stay where they began: a browser is known by a cookie
+ * (`interactions/begun-here.ts`) that the version before did not set, which nobody was to be spared.
+ */
 const PAUSE_MS = { password: 500, passkey: 500 } as Record<string, number>;
 
 const git = (...args: string[]): string => execFileSync('git', ['-C', ROOT, ...args], { encoding: 'utf8' }).trim();
@@ -123,6 +126,7 @@ test('the version before and this one serve the same citizens, while the databas
     const wire = new Alternating(PRODUCTION_HOST, ports);
     const step = await operation(wire, index);
     while (!over) {
+      if (PAUSE_MS[name] !== undefined) wire.stay();
       await step().then(
         () => void done.set(name, (done.get(name) ?? 0) + 1),
         (error: Error) => void faults.push(`${name}: ${error.message}`),
@@ -152,6 +156,8 @@ test('the version before and this one serve the same citizens, while the databas
     ports.push(current.port);
     await all(turns);
     ports.shift();
+    // The second one from here on has begun at the new node.
+    await all(2);
     await old.stop();
     await all(2);
   } finally {
