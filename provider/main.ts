@@ -147,16 +147,15 @@ const app = await createApp({
   sources: config.sources,
   ...(metrics && { metrics }),
 });
-const served = await serve(app, config.host, config.port, log).catch((error: NodeJS.ErrnoException) =>
+if (metrics && cluster.isWorker) answerPrimary(metrics);
+const collected = metrics && cluster.isPrimary ? await serveMeasures(metrics.text) : undefined;
+const serving = serve(app, config.host, config.port, log).catch((error: NodeJS.ErrnoException) =>
   refuseToStart([
     error.code === 'EADDRINUSE'
       ? `PORT: ${config.port} is taken; stop what listens there or set another.`
       : String(error),
   ]),
 );
-
-if (metrics && cluster.isWorker) answerPrimary(metrics);
-const collected = metrics && cluster.isPrimary ? await serveMeasures(metrics.text) : undefined;
 
 let stopping = false;
 const stop = async (): Promise<void> => {
@@ -166,7 +165,7 @@ const stop = async (): Promise<void> => {
   stopping = true;
   health.drain();
   await collected?.close();
-  await served.stop();
+  await (await serving).stop();
   await hashing.close();
   mailer.close();
   await redis?.close();
@@ -174,5 +173,7 @@ const stop = async (): Promise<void> => {
   await tracing?.close();
   if (cluster.isWorker) process.exit(0);
 };
+// From before it listens: whoever reads that it does may end it at once.
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
+await serving;
