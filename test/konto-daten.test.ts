@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import test from 'ava';
 import * as attributes from '../accounts/attributes.ts';
-import { type AccountId, parseAccountId } from '../accounts/ids.ts';
+import type { AccountId } from '../accounts/ids.ts';
 import { datenTexts } from '../interactions/texts/daten.ts';
 import { de } from '../interactions/texts/de.ts';
 import { type Browser, type Page, startBrowser } from './harness/browser.ts';
@@ -20,9 +20,7 @@ let account: AccountId;
 
 test.before(async () => {
   town = await startTown();
-  const made = parseAccountId(await addCitizen(town, CREDENTIALS.email, CREDENTIALS.password));
-  if (made === undefined) throw new Error('no account');
-  account = made;
+  account = await addCitizen(town, CREDENTIALS.email, CREDENTIALS.password);
   await attributes.record(town.context(), account, { given_name: 'Clara', family_name: 'Muster' }, 'self');
   browser = await startBrowser(town.front.spki);
 });

@@ -12,7 +12,7 @@ import * as clients from '../accounts/clients.ts';
 import * as consents from '../accounts/consents.ts';
 import * as deletion from '../accounts/deletion.ts';
 import { exportAccount } from '../accounts/export.ts';
-import { type AccountId, type ClientId, parseAccountId, parseClientId } from '../accounts/ids.ts';
+import { type AccountId, type ClientId, parseClientId } from '../accounts/ids.ts';
 import * as securityEvents from '../accounts/security-events.ts';
 import type { ApiUse, Registration, Resource } from '../accounts/town.ts';
 import { createPostgresStore } from '../adapters/oidc-store-postgres.ts';
@@ -135,9 +135,7 @@ test.before(async () => {
     registrations: [APP, WEB, ...Object.values(APIS)],
     now: () => new Date(Date.now() + seconds * 1000),
   });
-  const made = parseAccountId(await addCitizen(town, CREDENTIALS.email, CREDENTIALS.password));
-  if (made === undefined) throw new Error('no account');
-  account = made;
+  account = await addCitizen(town, CREDENTIALS.email, CREDENTIALS.password);
   ours = town.keys.subject('stadt', account);
   theirs = town.keys.subject('buecherei', account);
   config = await client.discovery(new URL(town.issuer), 'stadtapp', {}, client.None());

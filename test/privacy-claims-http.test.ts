@@ -7,7 +7,7 @@ import * as attributes from '../accounts/attributes.ts';
 import * as claims from '../accounts/claims.ts';
 import { inTransaction } from '../accounts/context.ts';
 import { sealOf } from '../accounts/data-key.ts';
-import { type AccountId, parseAccountId } from '../accounts/ids.ts';
+import type { AccountId } from '../accounts/ids.ts';
 import type { Registration } from '../accounts/town.ts';
 import { serviceWith } from './harness/registration.ts';
 import { addCitizen, atHome, basic, pkce, post, userinfo } from './harness/relying-party.ts';
@@ -52,9 +52,7 @@ let account: AccountId;
 
 test.before(async () => {
   town = await startTown({ registrations: [...services, WITHOUT] });
-  const made = parseAccountId(await addCitizen(town, CREDENTIALS.email, CREDENTIALS.password));
-  if (made === undefined) throw new Error('no account');
-  account = made;
+  account = await addCitizen(town, CREDENTIALS.email, CREDENTIALS.password);
   const address = { street_address: 'Markt 1', postal_code: '33330', locality: 'Teststadt' };
   await attributes.record(town.context(), account, { given_name: 'Erika', family_name: 'Mustermann' }, 'self');
   await inTransaction(town.context(), async (tx) => {

@@ -2,7 +2,6 @@
 import test from 'ava';
 import * as attributes from '../accounts/attributes.ts';
 import * as clients from '../accounts/clients.ts';
-import { parseAccountId } from '../accounts/ids.ts';
 import type { Registration } from '../accounts/town.ts';
 import { addCitizen, atHome, authorizationUrl, pkce, redeem, userinfo } from './harness/relying-party.ts';
 import { type RunningTown, startTown } from './harness/town.ts';
@@ -16,8 +15,7 @@ const visitor = new Visitor();
 
 test.before(async () => {
   town = await startTown();
-  const account = parseAccountId(await addCitizen(town, CREDENTIALS.email, CREDENTIALS.password));
-  if (account === undefined) throw new Error('no account');
+  const account = await addCitizen(town, CREDENTIALS.email, CREDENTIALS.password);
   await attributes.record(town.context(), account, { given_name: 'Wanda', family_name: 'Wahlfrei' }, 'self');
 });
 

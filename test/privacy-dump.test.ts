@@ -8,7 +8,6 @@ import type pg from 'pg';
 import * as accounts from '../accounts/accounts.ts';
 import * as attributes from '../accounts/attributes.ts';
 import * as consents from '../accounts/consents.ts';
-import { parseAccountId } from '../accounts/ids.ts';
 import { createPostgresStore } from '../adapters/oidc-store-postgres.ts';
 import { serviceWith } from './harness/registration.ts';
 import {
@@ -81,8 +80,7 @@ const visit = async (citizen: number, service: 'bibliothek' | 'fahrkarte' | 'woc
 test.before(async () => {
   town = await startTown({ registrations: [APP] });
   for (let n = 0; n < CITIZENS; n += 1) {
-    const account = parseAccountId(await addCitizen(town, `dump${n}@buerger.example`, PASSWORD));
-    if (account === undefined) throw new Error('no account');
+    const account = await addCitizen(town, `dump${n}@buerger.example`, PASSWORD);
     const address = { street_address: `Nachtigallenweg ${n}`, postal_code: '33330', locality: 'Teststadt' };
     await attributes.record(town.context(), account, { given_name: `Dietlinde${n}`, address }, 'self');
   }

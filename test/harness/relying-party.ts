@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import * as accounts from '../../accounts/accounts.ts';
 import { parseEmail } from '../../accounts/email.ts';
+import type { AccountId } from '../../accounts/ids.ts';
 import { hashNew } from '../../accounts/passwords.ts';
 import { Secret } from '../../accounts/secret.ts';
 import { type RunningTown, type ServiceName, TEST_TOWN } from './town.ts';
@@ -95,7 +96,7 @@ export const userinfo = async (town: RunningTown, token: string): Promise<Tokens
   );
 
 /** An account made without pages, for tests that are about something else. */
-export const addCitizen = async (town: RunningTown, email: string, password: string): Promise<string> => {
+export const addCitizen = async (town: RunningTown, email: string, password: string): Promise<AccountId> => {
   const address = parseEmail(email);
   if (address === undefined) throw new Error('not an e-mail address');
   const hash = await hashNew(town.context(), town.hashing, new Secret(password));

@@ -3,7 +3,7 @@ import { generate } from 'otplib';
 import * as accounts from '../../accounts/accounts.ts';
 import * as backupCodes from '../../accounts/backup-codes.ts';
 import { recordProofing } from '../../accounts/factors.ts';
-import { type AccountId, parseAccountId } from '../../accounts/ids.ts';
+import type { AccountId } from '../../accounts/ids.ts';
 import * as passkeys from '../../accounts/passkeys.ts';
 import * as totp from '../../accounts/totp.ts';
 import { SoftPasskey } from './authenticator.ts';
@@ -59,8 +59,7 @@ export class Stage {
   async newPerson(options: { app?: boolean; proofed?: boolean } = {}): Promise<Person> {
     this.#people += 1;
     const email = `person${this.#people}@buerger.example`;
-    const account = parseAccountId(await addCitizen(this.town, email, PASSWORD));
-    if (account === undefined) throw new Error('no account');
+    const account = await addCitizen(this.town, email, PASSWORD);
     if (options.app === true) await this.addApp(account);
     if (options.proofed === true) await recordProofing(this.town.context(), account, 'substantial');
     return { email, account, codes: await backupCodes.generate(this.town.context(), account) };

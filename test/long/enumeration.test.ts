@@ -4,7 +4,6 @@
  */
 import test, { type ExecutionContext } from 'ava';
 import * as accounts from '../../accounts/accounts.ts';
-import { parseAccountId } from '../../accounts/ids.ts';
 import * as passkeys from '../../accounts/passkeys.ts';
 import type { App } from '../../provider/app.ts';
 import { SoftPasskey } from '../harness/authenticator.ts';
@@ -37,8 +36,7 @@ const leaky =
 test.before(async () => {
   // Cheap hashes, so that they hide no other difference; that real ones cost the same for all is accounts-passwords' matter.
   town = await startTown({ around: leaky, hashing: CHEAP_HASHING });
-  const account = parseAccountId(await addCitizen(town, KNOWN, 'ein bekanntes langes Passwort'));
-  if (account === undefined) throw new Error('no account');
+  const account = await addCitizen(town, KNOWN, 'ein bekanntes langes Passwort');
   const ctx = town.context();
   const rp = { id: new URL(town.issuer).hostname, origin: town.issuer, name: 'Teststadt' };
   const handle = (await accounts.load(ctx, account))?.passkeyHandle ?? Buffer.alloc(0);
