@@ -1,6 +1,6 @@
 /** A real Chromium from npm, driven by playwright-core. */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,11 +29,28 @@ const files = async (): Promise<string> => {
   return folder;
 };
 
+/**
+ * Where the browser finds letters: the package's own list of folders names none that is there, and without letters
+ * every text is invisible.
+ */
+const fontsOf = (folder: string): string => {
+  const list = path.join(folder, 'fonts.conf');
+  const own = `${list}.${process.pid}`;
+  writeFileSync(
+    own,
+    `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>
+      <dir>${path.join(folder, 'fonts')}</dir><dir>/usr/share/fonts</dir><cachedir>${path.join(folder, 'fonts-cache')}</cachedir>
+    </fontconfig>`,
+  );
+  renameSync(own, list);
+  return list;
+};
+
 const environment = async (folder: string): Promise<Record<string, string>> => {
   const env = Object.fromEntries(
     Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
-  env['FONTCONFIG_PATH'] ??= path.join(folder, 'fonts');
+  env['FONTCONFIG_FILE'] ??= fontsOf(folder);
   const { stdout } = await run('ldd', [path.join(folder, 'chromium')]).catch(() => ({ stdout: 'not found' }));
   if (stdout.includes('not found')) {
     env['LD_LIBRARY_PATH'] = [path.join(folder, 'al2023', 'lib'), env['LD_LIBRARY_PATH']].filter(Boolean).join(':');
