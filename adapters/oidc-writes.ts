@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { AdapterPayload } from 'oidc-provider';
 import type { Pool } from 'pg';
 import type { Keys } from '../keys/keys.ts';
+import { createJointWrites } from './oidc-joint-writes.ts';
 import type { ArtifactTable, Reads } from './oidc-reads.ts';
 import {
   type Batch,
@@ -96,6 +97,8 @@ export const createWrites = (
     const stored = new Set(rows.map(({ id }) => keyOf(id)));
     return inserts.map(({ id }) => stored.has(keyOf(id)));
   });
+
+  const joint = createJointWrites({ pool, now }, send);
 
   const isFree = ({ table, grantId, sessionUid }: Insert): boolean =>
     table === 'oidc_lasting' && grantId === null && sessionUid === null;
@@ -220,7 +223,7 @@ export const createWrites = (
       return;
     }
     if (batch.consume === undefined && first === undefined) return;
-    check(batch, await send(batch));
+    check(batch, await joint(batch));
   };
 
   return {

@@ -2,8 +2,8 @@ import pg, { type Connection, type Pool, type Submittable } from 'pg';
 
 /** What a parameter may be; bytes in a list go out as they are, and not as hexadecimal digits. */
 export type Value = string | number | boolean | Date | Buffer | null | undefined | readonly (Buffer | null)[] | Texts;
-/** A list of texts or times. */
-type Texts = readonly (string | Date)[];
+/** A list of texts, times or numbers. */
+type Texts = readonly (string | Date | number)[];
 
 type Column = { readonly name: string; readonly read: (text: string) => unknown };
 type RowDescription = { fields: readonly { name: string; dataTypeID: number }[] };
@@ -50,7 +50,7 @@ const binaryList = (list: readonly (Buffer | null)[]): Buffer => {
 };
 
 const quoted = (text: string): string => `"${text.replace(/["\\]/g, '\\$&')}"`;
-const written = (value: string | Date): string => (typeof value === 'string' ? value : value.toISOString());
+const written = (value: Texts[number]): string => (value instanceof Date ? value.toISOString() : String(value));
 
 const parameter = (value: Value): string | Buffer | null => {
   if (value === null || value === undefined) return null;
