@@ -22,7 +22,7 @@ import { createRedisStore } from '../adapters/oidc-store-redis.ts';
 import { withPatience } from '../adapters/patience.ts';
 import { listen, type Postgres } from '../adapters/postgres.ts';
 import type { RedisConnection } from '../adapters/redis.ts';
-import { inRequestContext } from '../adapters/request-context.ts';
+import { inRequestContext, type RequestContext } from '../adapters/request-context.ts';
 import type { SourceSettings } from '../adapters/source-config.ts';
 import { beginTrace } from '../adapters/tracing.ts';
 import { createPages } from '../interactions/routes.ts';
@@ -36,9 +36,11 @@ import { followChanges } from './changes.ts';
 import { accountReader } from './claims.ts';
 import { permitDeviceCodes } from './client-metadata.ts';
 import { createConfiguration } from './configuration.ts';
+import { cookieSigning } from './cookie-signing.ts';
 import { CurrentProvider } from './current-provider.ts';
 import { deliverNotices } from './deliver-notices.ts';
 import { createDeviceFlow } from './device-pages.ts';
+import { createDirect } from './direct/direct.ts';
 import { discoveryForServices } from './documents.ts';
 import type { RegistrationMode } from './dynamic-registration.ts';
 import { createErrors } from './errors.ts';
@@ -165,6 +167,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const errors = createErrors({ issuer, town, log, failures, sandbox: deps.sandbox });
   const finish = [leaveForm({ town, issuer, sandbox: deps.sandbox }), discoveryForServices(testSuites)];
   const headers = Object.entries(securityHeaders(issuer));
+  const notAnswered = new WeakMap<IncomingMessage, unknown>();
   const adapter: AdapterFactory = (model) => providerAdapter(model, store, registrations, context);
   const current = new CurrentProvider({
     issuer,
@@ -195,7 +198,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
       permitDeviceCodes(provider);
       queueBackchannelLogout(provider, context, () => logouts.wake());
       nameAliases(provider, deps.mtlsOrigin);
-      provider.use(aroundProtocol({ store, errors, finish, headers }));
+      provider.use(aroundProtocol({ store, errors, finish, headers, failures: notAnswered }));
       provider.use(explainMethods);
       provider.use(refuseForeignResume(provider, issuer));
       if (testSuites) provider.use(requestByReference(registrations, outboundFetch(true)));
@@ -203,6 +206,16 @@ export async function createApp(deps: AppDeps): Promise<App> {
       failures.listen(provider);
       deps.metrics?.listen(provider);
     },
+    direct: (provider, settings) =>
+      createDirect({
+        provider,
+        settings,
+        registrations,
+        store,
+        headers,
+        signing: cookieSigning(keys.cookieKeys),
+        secure: issuer.protocol === 'https:',
+      }),
   });
 
   const ending: Ending = {
@@ -345,20 +358,34 @@ export async function createApp(deps: AppDeps): Promise<App> {
       deps.metrics?.watch(req, res);
       if (current.documents(req, res) || security(req, res)) return;
       const id = requestId(req);
-      res.setHeader('x-request-id', id);
       const facts = () => ({ 'http.request.method': req.method ?? '', 'schluessel.request': id });
       const trace = beginTrace(() => areaOf(req.url ?? ''), facts);
       if (trace) {
         const { end } = trace;
         res.once('close', () => end(res.statusCode >= 500, { 'http.response.status_code': res.statusCode }));
       }
-      const protocolOnly = isProtocolOnly(req);
-      if (!protocolOnly) {
-        addresses.set(req, address);
-        for (const [name, value] of headers) res.setHeader(name, value);
+      const context = (): RequestContext => (trace === undefined ? { id } : { id, span: trace.span });
+      const { direct, handler } = current;
+      const way = direct.find(req);
+      if (way === undefined) {
+        const protocolOnly = isProtocolOnly(req);
+        res.setHeader('x-request-id', id);
+        if (!protocolOnly) {
+          addresses.set(req, address);
+          for (const [name, value] of headers) res.setHeader(name, value);
+        }
+        inRequestContext(context(), () => void (protocolOnly ? handler : handle)(req, res));
+        return;
       }
-      const context = trace === undefined ? { id } : { id, span: trace.span };
-      inRequestContext(context, () => void (protocolOnly ? current.handler : handle)(req, res));
+      const onwards = async (): Promise<void> => {
+        const outcome = await direct.answer(way, req, res, id);
+        if (outcome === 'answered') return;
+        if (outcome !== 'elsewhere') notAnswered.set(req, outcome.failure);
+        res.setHeader('x-request-id', id);
+        // Its time and its view of the database begin anew.
+        inRequestContext(context(), () => void handler(req, res));
+      };
+      inRequestContext(context(), () => void onwards());
     },
     provider: () => current.instance,
     async close() {

@@ -113,7 +113,8 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
   const accepted = parts.registration === 'open' ? ([...PROFILE_ALGORITHMS, 'RS256'] as const) : PROFILE_ALGORITHMS;
   // What the provider signs with follows from its keys: there is one for RS256 only where a registration needs it.
   const signed = [...PROFILE_ALGORITHMS, 'RS256'] as const;
-  const refreshes = (client: Client): boolean => registrations.find(client.clientId)?.refreshTokens === true;
+  const refreshes = ({ clientId = '' }: { clientId?: string | undefined }): boolean =>
+    registrations.find(clientId)?.refreshTokens === true;
 
   return {
     adapter: parts.adapter,
@@ -242,9 +243,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       IdToken: 10 * MINUTE,
       Interaction: INTERACTION_SECONDS,
       Session: sessionSeconds,
-      Grant: (ctx) =>
-        (ctx.oidc.client !== undefined && refreshes(ctx.oidc.client) ? REFRESH_TOKEN_SECONDS : SESSION_MAX_SECONDS) +
-        HOUR,
+      Grant: (_ctx, grant) => (refreshes(grant) ? REFRESH_TOKEN_SECONDS : SESSION_MAX_SECONDS) + HOUR,
       // Absolute: a rotated token never lives longer than the one it replaces.
       RefreshToken: (ctx, _token, client) =>
         ctx.oidc?.entities.RotatedRefreshToken?.remainingTTL ??

@@ -4,6 +4,7 @@ import * as signingKeys from '../accounts/signing-keys.ts';
 import type { SigningAlgorithm } from '../keys/signing-keys.ts';
 import { answerAcr } from './assurance.ts';
 import { compareHashedSecret } from './configuration.ts';
+import type { DirectAnswers } from './direct/direct.ts';
 import { createDocuments, type Documents } from './documents.ts';
 import { signingKey } from './sync-signing-key.ts';
 
@@ -15,6 +16,8 @@ type CurrentProviderParts = {
   configuration: (jwks: JWKS) => Configuration;
   /** Attaches middleware and listeners to each new instance. */
   equip: (provider: Provider) => void;
+  /** What of an instance's requests is answered without its middleware. */
+  direct: (provider: Provider, settings: Configuration) => DirectAnswers;
 };
 
 type RequestHandler = ReturnType<Provider['callback']>;
@@ -26,6 +29,7 @@ type RequestHandler = ReturnType<Provider['callback']>;
 export class CurrentProvider {
   #provider: Provider | undefined;
   #handler: RequestHandler | undefined;
+  #direct: DirectAnswers | undefined;
   #documents: Documents = () => false;
   #keys = '';
   #refreshing: Promise<void> = Promise.resolve();
@@ -43,6 +47,11 @@ export class CurrentProvider {
   get handler(): RequestHandler {
     if (this.#handler === undefined) throw new Error('the provider has no signing keys yet');
     return this.#handler;
+  }
+
+  get direct(): DirectAnswers {
+    if (this.#direct === undefined) throw new Error('the provider has no signing keys yet');
+    return this.#direct;
   }
 
   /** Discovery and JWKS of the instance in use. */
@@ -71,9 +80,10 @@ export class CurrentProvider {
     const fingerprint = keys.map(({ kid, state }) => `${kid} ${state}`).join('\n');
     if (fingerprint === this.#keys) return;
 
-    const { issuer, configuration, equip } = this.#parts;
+    const { issuer, configuration, equip, direct } = this.#parts;
     const jwks = { keys: keys.map(({ kid, alg, privateJwk }) => signingKey(kid, alg, privateJwk)) };
-    const provider = new Provider(issuer.origin, configuration(jwks));
+    const settings = configuration(jwks);
+    const provider = new Provider(issuer.origin, settings);
     // The guard in http.ts has replaced what came from outside by what the issuer says.
     provider.proxy = true;
     provider.Client.prototype.compareClientSecret = compareHashedSecret;
@@ -83,6 +93,7 @@ export class CurrentProvider {
     this.#documents = await createDocuments(handler, issuer);
     this.#provider = provider;
     this.#handler = handler;
+    this.#direct = direct(provider, settings);
     this.#keys = fingerprint;
   }
 }
