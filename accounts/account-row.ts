@@ -59,8 +59,34 @@ export const readAccountRow = async (ctx: Context, id: AccountId): Promise<Accou
   return found?.row ?? null;
 };
 
+/** Rows are never changed in place: what was opened of one holds for as long as the row is there. */
+const seals = new WeakMap<AccountRow, AccountSeal>();
+const texts = new WeakMap<AccountRow, Map<string, string>>();
+
 /** The seal of the account in a row; undefined if its data key has been destroyed. */
-export const rowSeal = (ctx: Context, id: AccountId, row: AccountRow): AccountSeal | undefined =>
-  row.data_key === null
-    ? undefined
-    : accountSeal(ctx.keys, id, ctx.keys.openDataKey(id, Buffer.from(row.data_key, 'base64'), row.data_key_version));
+export const rowSeal = (ctx: Context, id: AccountId, row: AccountRow): AccountSeal | undefined => {
+  if (row.data_key === null) return undefined;
+  const known = seals.get(row);
+  if (known !== undefined) return known;
+  const dataKey = ctx.keys.openDataKey(id, Buffer.from(row.data_key, 'base64'), row.data_key_version);
+  const seal = accountSeal(ctx.keys, id, dataKey);
+  seals.set(row, seal);
+  return seal;
+};
+
+/** Opens one of a row's columns, as base64 in the row; undefined if the account's data key has been destroyed. */
+export const openInRow = (
+  ctx: Context,
+  id: AccountId,
+  row: AccountRow,
+  column: string,
+  sealed: string,
+): string | undefined => {
+  const opened = texts.get(row) ?? new Map<string, string>();
+  texts.set(row, opened);
+  const known = opened.get(column);
+  if (known !== undefined) return known;
+  const plain = rowSeal(ctx, id, row)?.open(column, Buffer.from(sealed, 'base64'));
+  if (plain !== undefined) opened.set(column, plain);
+  return plain;
+};

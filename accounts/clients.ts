@@ -31,10 +31,10 @@ export const hashSecret = (secret: Secret): string => `${HASH_PREFIX}${hash('sha
 
 /** Whether a presented secret is one of the hashed ones; takes the same time for every wrong one. */
 export const secretMatches = (hashes: readonly string[], actual: string): boolean => {
-  const given = hash('sha256', actual, 'buffer');
+  const given = Buffer.from(hash('sha256', actual, 'base64url'));
   let matches = false;
   for (const stored of hashes) {
-    const expected = Buffer.from(stored.slice(HASH_PREFIX.length), 'base64url');
+    const expected = Buffer.from(stored.slice(HASH_PREFIX.length));
     if (expected.length === given.length && timingSafeEqual(expected, given)) matches = true;
   }
   return matches;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type AccountRow, readAccountRow, rowSeal } from './account-row.ts';
+import { type AccountRow, openInRow, readAccountRow, rowSeal } from './account-row.ts';
 import * as audit from './audit.ts';
 import { dayOf } from './claims.ts';
 import { type Context, inTransaction } from './context.ts';
@@ -54,11 +54,21 @@ const opened = (plain: string): Consent & { clientId: string } => JSON.parse(pla
 
 /** The citizen's decision about a service as it stands in an account's row. */
 export const findIn = (ctx: Context, account: AccountId, clientId: ClientId, row: AccountRow): Consent | undefined => {
+  const known = found.get(row) ?? new Map<ClientId, Consent | undefined>();
+  found.set(row, known);
+  if (!known.has(clientId)) known.set(clientId, lookUp(ctx, account, clientId, row));
+  return known.get(clientId);
+};
+
+/** What was found in a row: rows are never changed in place. */
+const found = new WeakMap<AccountRow, Map<ClientId, Consent | undefined>>();
+
+const lookUp = (ctx: Context, account: AccountId, clientId: ClientId, row: AccountRow): Consent | undefined => {
   const reference = referenceOf(ctx, account, clientId);
   const sealed = row.consents?.[reference.toString('base64')];
-  const seal = sealed === undefined ? undefined : rowSeal(ctx, account, row);
-  if (sealed === undefined || seal === undefined) return undefined;
-  const { clientId: _, ...consent } = opened(seal.open(column(reference), Buffer.from(sealed, 'base64')));
+  const plain = sealed === undefined ? undefined : openInRow(ctx, account, row, column(reference), sealed);
+  if (plain === undefined) return undefined;
+  const { clientId: _, ...consent } = opened(plain);
   return consent;
 };
 
@@ -144,6 +154,8 @@ export const noteGiven = async (
   row: AccountRow,
 ): Promise<void> => {
   const today = dayOf(ctx.now());
+  const clientId = parseClientId(registration.clientId);
+  if (clientId !== undefined && findIn(ctx, account, clientId, row)?.last === today) return;
   const reference = referenceOf(ctx, account, registration.clientId);
   const before = row.consents?.[reference.toString('base64')];
   const seal = rowSeal(ctx, account, row);
@@ -156,7 +168,6 @@ export const noteGiven = async (
   }
   const sealed = Buffer.from(before, 'base64');
   const consent = opened(seal.open(column(reference), sealed));
-  if (consent.last === today) return;
   const content = JSON.stringify({ ...consent, last: today });
   await ctx
     .db('consents')

@@ -59,13 +59,17 @@ const rowOf = async (ctx: Context, uid: Buffer): Promise<{ uid: Buffer; device_s
   return row;
 };
 
+// It does not wait for the disk: the session itself, which is stored next and does wait, brings this along.
 const beginNew = prepared<{ uid: Buffer }>(
   'session_begin',
   `INSERT INTO sessions (uid, account_id, device_sealed, started_at, used_at) VALUES ($1, $2, $3, $4, $5)
-   ON CONFLICT (uid) DO NOTHING RETURNING uid`,
+   ON CONFLICT (uid) DO NOTHING RETURNING uid, set_config('synchronous_commit', 'off', true)`,
 );
 
-/** Notes a session that was signed in to. Once more for the same session only renews the last use. */
+/**
+ * Notes a session that was signed in to, before the session is stored; not within a transaction. Once more for the same
+ * session only renews the last use.
+ */
 export const begin = async (
   ctx: Context,
   session: { uid: string; account: AccountId; device: string },

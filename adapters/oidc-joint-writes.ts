@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
-import { type Batch, type Insert, keyOf } from './oidc-request-scope.ts';
-import type { BatchResult } from './oidc-store-sql.ts';
+import type { Batch, Insert } from './oidc-request-scope.ts';
+import { type BatchResult, NOT_WAITING_FOR_DISK } from './oidc-store-sql.ts';
 import { perTurn } from './per-turn.ts';
 import { run } from './prepared.ts';
 
@@ -27,7 +27,8 @@ const shapeOf = ({ consume, grant, guard, session, inserts }: Batch): Shape | un
 /**
  * One statement for many batches. It waits for nobody: sessions, grants and artifacts that another transaction holds are
  * skipped, so that two such statements, or one and a revocation, never wait for each other. Whoever was skipped, or finds
- * something spent or gone, is not among the numbers that come back, and is sent once more alone.
+ * something spent or gone, is not among the numbers that come back, and is sent once more alone. Of two that spend the
+ * same, one is: an UPDATE touches a row once.
  *
  * $1 time; per batch $2 guards, $3 grants, $4 what is spent; per artifact $5 number of its batch, $6 id, $7 model,
  * $8 grant, $9 session, $10 sealed, $11 end.
@@ -63,7 +64,7 @@ const statementOf = ({ guard, spent, into }: Shape): string => `
         AS i (n, id, model, grant_id, session_uid, sealed, expires_at)
       JOIN done ON done.n = i.n
   )
-  SELECT n::int AS n FROM done`;
+  SELECT n::int AS n${into === 'oidc_fleeting' && spent !== 'oidc_lasting' ? `, ${NOT_WAITING_FOR_DISK}` : ''} FROM done`;
 
 /** Integrity of a row, and transactions that were in one another's way. */
 const CONCERNS_ONE = /^(?:23|40)/;
@@ -107,23 +108,14 @@ export const createJointWrites = (
 
   const ofShape = (shape: Shape) =>
     perTurn(async (batches: readonly Joinable[]): Promise<(BatchResult | undefined)[]> => {
-      if (batches.length === 1) return [undefined];
-      // The same code or token twice in one turn: one of them is too late, and is told so on its own.
-      const spending = new Set<string>();
-      const firsts = batches.filter(({ consume }) => {
-        const key = consume && keyOf(consume.id);
-        if (key === undefined) return true;
-        if (spending.has(key)) return false;
-        spending.add(key);
-        return true;
-      });
-      const done = await send(shape, firsts).catch((error: unknown) => {
+      const [only, ...others] = batches;
+      if (only !== undefined && others.length === 0) return [await alone(only)];
+      const done = await send(shape, batches).catch((error: unknown) => {
         // What one of them violates is not the others' fault: each is sent alone, and told its own error.
         if (CONCERNS_ONE.test(String((error as { code?: unknown }).code))) return new Set<number>();
         throw error;
       });
-      const results = new Map(firsts.map((batch, index) => [batch, done.has(index + 1) ? whole(batch) : undefined]));
-      return batches.map((batch) => results.get(batch));
+      return batches.map((batch, index) => (done.has(index + 1) ? whole(batch) : undefined));
     });
 
   const turns = new Map<string, ReturnType<typeof ofShape>>();

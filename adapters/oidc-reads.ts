@@ -4,7 +4,7 @@ import type { Keys } from '../keys/keys.ts';
 import { type ArtifactRow, keyOf, type RequestScope, type SessionRow } from './oidc-request-scope.ts';
 import { type StoredSession, withGrantOf } from './oidc-session-merge.ts';
 import type { Shelf, Shelved } from './oidc-shelf-redis.ts';
-import { type AccountPart, type AccountReader, graceOf } from './oidc-store.ts';
+import { type AccountPart, type AccountReader, type BoundToken, graceOf } from './oidc-store.ts';
 import { readingStatements } from './oidc-store-sql.ts';
 import { perTurn } from './per-turn.ts';
 import { run, type Value } from './prepared.ts';
@@ -236,6 +236,16 @@ export const createReads = (
       const row = await session(scope, 'sessionByUid', handle);
       if (row === undefined) scope.sessions.set(keyOf(handle), null);
       return row;
+    },
+
+    /** Whether a session is as the token needs it; see `withGrantOf` for tokens of parallel sign-ins. */
+    holds(row: SessionRow, { accountId, clientId = '', grantId }: BoundToken): boolean {
+      const { payload, others } = openSession(row);
+      if (payload.accountId !== accountId || (payload.exp ?? 0) <= now().getTime() / 1000) return false;
+      return (
+        grantId !== undefined &&
+        (payload.authorizations?.[clientId]?.grantId === grantId || others[clientId]?.includes(grantId) === true)
+      );
     },
 
     /** The session as the token that this request has just read must see it. */

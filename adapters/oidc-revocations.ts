@@ -4,6 +4,7 @@ import type { Keys } from '../keys/keys.ts';
 import type { Reads } from './oidc-reads.ts';
 import { keyOf, type RequestScope } from './oidc-request-scope.ts';
 import { grantGone, PURGE_MARGIN_SECONDS } from './oidc-store.ts';
+import { NOT_WAITING_FOR_DISK } from './oidc-store-sql.ts';
 import { accountOf } from './oidc-writes.ts';
 
 const LISTED_AT_ONCE = 1000;
@@ -110,11 +111,13 @@ export const createRevocations = (
       let before = Buffer.isBuffer(known) ? known : undefined;
       let joined = payload;
       if (before === undefined) {
+        // Whatever is given out by a grant is stored after it, and waits for the disk for both of them.
         // Families of one id begin anywhere, so that what lies elsewhere of an ended grant is never taken for this one's.
         const { rowCount } = await pool.query({
           name: 'oidc_grant_new',
           text: `INSERT INTO oidc_grants (id, account_id, sealed, expires_at, family)
-            VALUES ($1, $2, $3, $4, floor(random() * 1000000000)::int) ON CONFLICT (id) DO NOTHING`,
+            VALUES ($1, $2, $3, $4, floor(random() * 1000000000)::int) ON CONFLICT (id) DO NOTHING
+            RETURNING ${NOT_WAITING_FOR_DISK}`,
           values: [grant, account, seal(joined), expiresAt],
         });
         if (rowCount === 1) return;

@@ -272,6 +272,11 @@ export const createPostgresStore = (
         }
       });
     },
+    sessionHolds: (token) =>
+      scoped(async (scope) => {
+        const row = await reads.sessionByUid(scope, handle('Session:uid', token.sessionUid ?? ''));
+        return row !== undefined && reads.holds(row, token);
+      }),
     flush: async () => {
       const scope = requestScope();
       if (scope !== undefined) await writes.flush(scope);

@@ -7,7 +7,8 @@ const REPLAY_KNOWN = `interval '10 minutes'`;
 
 /** The reading statements: each brings along what oidc-provider is going to ask for next. `$1` is the time. */
 export const readingStatements = (reader: AccountReader | undefined, part: AccountPart) => {
-  const account = (column: string): string => (reader === undefined ? '' : `, (${reader(column, part)}) AS account`);
+  const account = (column: string): string =>
+    reader === undefined ? '' : `, (${reader(column, part)})::text AS account`;
   const artifact = (table: string, condition: string): string => `
     SELECT t.id AS key, t.model, t.sealed, t.grant_id, t.session_uid, t.version, t.consumed_at, t.expires_at,
       g.sealed AS grant_sealed, g.family, g.account_id,
@@ -50,6 +51,12 @@ export const ADD_FREE = `
   ON CONFLICT (id) DO UPDATE SET grant_id = NULL, session_uid = NULL, sealed = excluded.sealed,
     expires_at = excluded.expires_at, version = t.version + 1 WHERE t.consumed_at IS NULL
   RETURNING id`;
+
+/**
+ * For a statement that stores nothing but what a crash takes away anyhow (unlogged tables): nobody need wait until the
+ * disk has the locks that it took. It holds for the statement's own transaction.
+ */
+export const NOT_WAITING_FOR_DISK = `set_config('synchronous_commit', 'off', true) AS unwaited`;
 
 /** How much of a batch took place; undefined for what it did not contain. */
 export type BatchResult = { session?: number; grant?: number; consumed?: number; inserted?: number };
@@ -162,6 +169,9 @@ export const batchStatement = (batch: Batch, now: Date): { text: string; values:
   if (inserted.length > 0) {
     counts.push(`(${inserted.map((name) => `(SELECT count(*) FROM ${name})`).join(' + ')})::int AS inserted`);
   }
+  const { consume, session, inserts } = batch;
+  const kept = session !== undefined || (consume !== undefined && consume.table !== 'oidc_fleeting');
+  if (!kept && inserts.every(({ table }) => table === 'oidc_fleeting')) counts.push(NOT_WAITING_FOR_DISK);
   const text = `WITH ${parts.ctes.join(',\n')} SELECT ${counts.join(', ')}`;
   return { text, values };
 };

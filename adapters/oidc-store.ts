@@ -96,6 +96,14 @@ export type FleetingStore = {
   take<T>(kind: string, id: string): Promise<T | undefined>;
 };
 
+/** A token or code that ends with a session, as it names its session. */
+export type BoundToken = {
+  readonly sessionUid?: string | undefined;
+  readonly accountId?: string | undefined;
+  readonly clientId?: string | undefined;
+  readonly grantId?: string | undefined;
+};
+
 /** What the store keeps for oidc-provider, on whatever database. */
 export type OidcStore = {
   /** oidc-provider's `adapter` factory. Throws a TypeError for `Client`. */
@@ -108,11 +116,16 @@ export type OidcStore = {
    * `account` says how much of the account this request is going to need; all of it unless told otherwise.
    */
   inRequest<T>(work: () => Promise<T>, failed?: () => boolean, account?: AccountPart): Promise<T>;
+  /**
+   * Whether the session of that uid is there, is that account's, and has that grant for that service: what a token that
+   * ends with its session needs.
+   */
+  sessionHolds(token: BoundToken): Promise<boolean>;
   /** Sends this request's waiting writes now, so that a refusal surfaces here. Does nothing outside of a request. */
   flush(): Promise<void>;
   /**
-   * That part of the account's row as read along in this request (see `AccountReader`): null if there is no such account,
-   * undefined if it was not read.
+   * That part of the account's row as read along in this request (see `AccountReader`), as JSON, or as noted: null if there
+   * is no such account, undefined if it was not read.
    */
   accountRow(account: string, part: AccountPart): unknown;
   /** Remembers the whole row of an account, read by a statement of its own, for the rest of this request. */

@@ -16,8 +16,6 @@ const STATEMENT_TIMEOUT_MS = 2_500;
 const SILENCE_TIMEOUT_MS = 3_000;
 /** For a new connection, and for a free one. */
 const CONNECT_TIMEOUT_MS = 3_000;
-/** So many stay open when nobody asks: no timer for each, and no wait for the first request after a pause. */
-const KEPT_CONNECTIONS = 4;
 /** Frees the locks of a process that died or froze within a transaction. */
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000;
 
@@ -95,7 +93,9 @@ export const connect = (url: string, options: { applicationName: string; max: nu
     connectionString: url,
     application_name: options.applicationName,
     max: options.max,
-    min: Math.min(KEPT_CONNECTIONS, options.max),
+    // Whatever was opened stays open: a new connection costs a process, a password check and every statement planned anew,
+    // more than thousands of requests, and would come when many ask at once.
+    min: options.max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     options: '-c plan_cache_mode=force_generic_plan',

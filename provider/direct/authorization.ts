@@ -79,6 +79,8 @@ const orElsewhere = async <T>(work: () => Promise<T>): Promise<T | undefined> =>
 
 const ESCAPED: Readonly<Record<string, string>> = { '&': '&amp;', "'": '&#39;' };
 
+export const REDIRECT_HEADERS = ['Cache-Control', 'no-store'] as const;
+
 /** RFC 6749 §4.1.2 with the issuer (RFC 9207), as oidc-provider and Koa write it. */
 const redirect = (
   accept: string | undefined,
@@ -90,21 +92,16 @@ const redirect = (
   for (const [name, value] of Object.entries(parameters)) if (value !== undefined) to.searchParams.set(name, value);
   const html = accept === undefined || /text\/(?:html|\*)|\*\/\*/.test(accept);
   const shown = html ? to.href.replace(/[&']/g, (sign) => ESCAPED[sign] ?? sign) : to.href;
-  const body = `Redirecting to ${shown}.`;
   return {
-    status: 303,
+    kind: 'redirect',
     headers: [
-      'Cache-Control',
-      'no-store',
       ...cookies.flatMap((cookie) => ['Set-Cookie', cookie]),
       'Location',
       to.href,
       'Content-Type',
       html ? 'text/html; charset=utf-8' : 'text/plain; charset=utf-8',
-      'Content-Length',
-      String(Buffer.byteLength(body)),
     ],
-    body,
+    body: `Redirecting to ${shown}.`,
   };
 };
 

@@ -1,16 +1,25 @@
 import type { IncomingMessage } from 'node:http';
 import type { Client, Configuration, Grant, KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Registration } from '../../accounts/town.ts';
+import type { BoundToken, OidcStore } from '../../adapters/oidc-store.ts';
 import type { Registrations } from '../registrations.ts';
 
-/** What a request is answered with. Headers as `writeHead` takes them: names and values in turn. */
-export type Answer = { readonly status: 200 | 303; readonly headers: readonly string[]; readonly body: string };
+/**
+ * What a request is answered with, beside the headers that all such answers have. Headers are as `writeHead` takes them:
+ * names and values in turn.
+ */
+export type Answer = {
+  readonly kind: 'json' | 'redirect';
+  readonly headers: readonly string[];
+  readonly body: string;
+};
 
 export type DirectParts = {
   readonly provider: Provider;
   /** The provider's own settings: what they decide is asked of them here as well. */
   readonly settings: Configuration;
   readonly registrations: Registrations;
+  readonly store: Pick<OidcStore, 'inRequest' | 'sessionHolds'>;
 };
 
 type Settable<T> = { -readonly [Name in keyof T]: T[Name] };
@@ -54,6 +63,15 @@ export const grantOf = async (provider: Provider, id: string): Promise<Grant | u
   return grant?.isExpired === false ? grant : undefined;
 };
 
+/** Found as it is; whether its session still holds is looked at by `sessionHolds`. */
+export const UNBOUND = { ignoreSessionBinding: true } as object;
+
+/** Whether a token or code that ends with its session may still be used. */
+export const sessionHolds = async (
+  { store }: DirectParts,
+  token: BoundToken & { readonly expiresWithSession?: boolean | undefined },
+): Promise<boolean> => token.expiresWithSession !== true || store.sessionHolds(token);
+
 /** What binds a token or code to a key, or makes it more than a plain one. */
 const MORE_THAN_PLAIN = ['claims', 'resource', 'rar', 'jkt', 'x5t#S256', 'attestationJkt', 'dpopJkt'] as const;
 
@@ -81,7 +99,7 @@ export const plainClient = async (
 };
 
 /** The headers of oidc-provider's answers to a program, which sends no `Origin`. */
-const JSON_HEADERS = [
+export const JSON_HEADERS = [
   'Vary',
   'Origin',
   'Access-Control-Allow-Origin',
@@ -92,10 +110,6 @@ const JSON_HEADERS = [
   'no-store',
   'Content-Type',
   'application/json; charset=utf-8',
-  'Content-Length',
 ] as const;
 
-export const jsonAnswer = (value: object): Answer => {
-  const body = JSON.stringify(value);
-  return { status: 200, headers: [...JSON_HEADERS, String(Buffer.byteLength(body))], body };
-};
+export const jsonAnswer = (value: object): Answer => ({ kind: 'json', headers: [], body: JSON.stringify(value) });

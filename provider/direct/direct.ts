@@ -1,15 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { OidcStore } from '../../adapters/oidc-store.ts';
 import { withPatience } from '../../adapters/patience.ts';
-import { type AuthorizationParts, authorization } from './authorization.ts';
-import type { Answer } from './call.ts';
+import { type AuthorizationParts, authorization, REDIRECT_HEADERS } from './authorization.ts';
+import { type Answer, JSON_HEADERS } from './call.ts';
 import { formLength, giveBack, readBody } from './form.ts';
 import { introspection } from './introspection.ts';
 import { token } from './token.ts';
 import { bearerToken, userinfo } from './userinfo.ts';
 
 export type DirectDeps = AuthorizationParts & {
-  readonly store: Pick<OidcStore, 'inRequest'>;
   /** Of every answer. */
   readonly headers: readonly (readonly [string, string])[];
 };
@@ -48,6 +46,10 @@ export const createDirect = (deps: DirectDeps): DirectAnswers => {
     authorization: authorization(deps),
   };
   const common = deps.headers.flat();
+  const kinds = {
+    json: { status: 200, fixed: [...JSON_HEADERS, ...common] },
+    redirect: { status: 303, fixed: [...REDIRECT_HEADERS, ...common] },
+  } as const;
 
   const wayOf = (req: IncomingMessage): Way | undefined => {
     const { method, url = '' } = req;
@@ -77,7 +79,9 @@ export const createDirect = (deps: DirectDeps): DirectAnswers => {
         const inStore = () => store.inRequest(() => work(body), NEVER, part);
         const answer = whole ? await withPatience(inStore) : undefined;
         if (answer !== undefined) {
-          res.writeHead(answer.status, ['X-Request-Id', id, ...answer.headers, ...common]);
+          const { status, fixed } = kinds[answer.kind];
+          const length = String(Buffer.byteLength(answer.body));
+          res.writeHead(status, fixed.concat('X-Request-Id', id, 'Content-Length', length, answer.headers));
           res.end(answer.body);
           return 'answered';
         }

@@ -54,10 +54,13 @@ export const formFields = (body: Buffer, known: ReadonlySet<string>): Fields | u
   body[0] === MARK_OF_BYTE_ORDER ? undefined : fieldsIn(body.toString(), known);
 
 const BASIC = /^basic ([A-Za-z0-9+/]+={0,2})$/i;
+/** What is the same in every encoding. */
+const PLAIN = /^[A-Za-z0-9_-]+$/;
 const NOT_VISIBLE = /[^\x20-\x7E]/;
 
 /** RFC 6749 §2.3.1: form-encoded before it is put into the header. Undefined for what is not. */
 const decoded = (text: string): string | undefined => {
+  if (PLAIN.test(text)) return text;
   try {
     const plain = decodeURIComponent(text.replaceAll('+', '%20'));
     return plain === '' || NOT_VISIBLE.test(plain) ? undefined : plain;

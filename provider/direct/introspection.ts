@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { type Answer, Call, type DirectParts, grantOf, isOpaque, jsonAnswer } from './call.ts';
+import { type Answer, Call, type DirectParts, grantOf, isOpaque, jsonAnswer, sessionHolds, UNBOUND } from './call.ts';
 import { authenticated, formFields } from './form.ts';
 
 const KNOWN = new Set(['token', 'token_type_hint', 'client_id', 'client_secret']);
@@ -20,12 +20,12 @@ export const introspection =
     if (client === undefined || client['introspectionEncryptedResponseAlg'] !== undefined) return undefined;
 
     const [access, own, refresh] = await Promise.all([
-      provider.AccessToken.find(value),
+      provider.AccessToken.find(value, UNBOUND),
       provider.ClientCredentials.find(value),
-      provider.RefreshToken.find(value),
+      provider.RefreshToken.find(value, UNBOUND),
     ]);
     const token = access ?? own ?? refresh;
-    if (token === undefined || !token.isValid) return jsonAnswer(INACTIVE);
+    if (token === undefined || !token.isValid || !(await sessionHolds(parts, token))) return jsonAnswer(INACTIVE);
     const grantId = 'grantId' in token ? token.grantId : undefined;
     const accountId = 'accountId' in token ? token.accountId : undefined;
     if (grantId !== undefined) {

@@ -1,7 +1,17 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { type Account, type Client, errors, type Grant, type Provider } from 'oidc-provider';
-import { type Answer, Call, type DirectParts, grantOf, isOpaque, isPlain, jsonAnswer } from './call.ts';
+import {
+  type Answer,
+  Call,
+  type DirectParts,
+  grantOf,
+  isOpaque,
+  isPlain,
+  jsonAnswer,
+  sessionHolds,
+  UNBOUND,
+} from './call.ts';
 import { authenticated, type Fields, formFields } from './form.ts';
 
 const KNOWN = new Set([
@@ -23,6 +33,9 @@ type Grants = (parts: DirectParts, call: Call, client: Client, fields: Fields) =
 type Code = InstanceType<Provider['AuthorizationCode']>;
 type RefreshToken = InstanceType<Provider['RefreshToken']>;
 type AccessToken = InstanceType<Provider['AccessToken']>;
+
+/** Whether it is in force is looked at in `standing`. */
+const AS_IT_IS = { ...UNBOUND, ignoreExpiration: true };
 
 /** Without what is undefined, as oidc-provider leaves it out. */
 const tokens = (given: Readonly<Record<string, unknown>>): Answer => jsonAnswer(given);
@@ -64,16 +77,17 @@ const clientCredentials: Grants = async ({ provider, settings }, call, client, {
 
 /** What a code or refresh token stands for, if all of it is in force. */
 const standing = async (
-  { provider, settings }: DirectParts,
+  parts: DirectParts,
   call: Call,
   source: Code | RefreshToken,
 ): Promise<{ grant: Grant; account: Account } | undefined> => {
   const { clientId, accountId, grantId = '' } = source;
   const { consumed } = source as { consumed?: unknown };
   if (source.isExpired || consumed !== undefined || !isPlain(source) || accountId === undefined) return undefined;
-  const grant = await grantOf(provider, grantId);
+  if (!(await sessionHolds(parts, source))) return undefined;
+  const grant = await grantOf(parts.provider, grantId);
   if (grant?.clientId !== clientId || grant?.accountId !== accountId) return undefined;
-  const account = await settings.findAccount?.(call.ctx, accountId, source);
+  const account = await parts.settings.findAccount?.(call.ctx, accountId, source);
   return account && { grant, account };
 };
 
@@ -173,7 +187,7 @@ const answersChallenge = ({ codeChallenge, codeChallengeMethod }: Code, verifier
 const authorizationCode: Grants = async (parts, call, client, fields) => {
   const { code: value, redirect_uri: redirectUri, code_verifier: verifier, resource } = fields;
   if (!isOpaque(value) || resource !== undefined) return undefined;
-  const code = await parts.provider.AuthorizationCode.find(value, { ignoreExpiration: true });
+  const code = await parts.provider.AuthorizationCode.find(value, AS_IT_IS);
   if (code === undefined || code.clientId !== client.clientId || code.redirectUri !== redirectUri) return undefined;
   const found = await standing(parts, call, code);
   if (found === undefined || !answersChallenge(code, verifier)) return undefined;
@@ -205,7 +219,7 @@ const refreshedType = (gty = ''): string => (gty.endsWith(REFRESHED) ? gty : `${
 const refreshToken: Grants = async (parts, call, client, fields) => {
   const { refresh_token: value, scope, resource } = fields;
   if (!isOpaque(value) || scope !== undefined || resource !== undefined) return undefined;
-  const before = await parts.provider.RefreshToken.find(value, { ignoreExpiration: true });
+  const before = await parts.provider.RefreshToken.find(value, AS_IT_IS);
   if (before === undefined || before.clientId !== client.clientId) return undefined;
   const found = await standing(parts, call, before);
   if (found === undefined) return undefined;

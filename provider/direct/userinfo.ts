@@ -1,5 +1,15 @@
 import type { IncomingMessage } from 'node:http';
-import { type Answer, Call, type DirectParts, grantOf, isPlain, jsonAnswer, plainClient } from './call.ts';
+import {
+  type Answer,
+  Call,
+  type DirectParts,
+  grantOf,
+  isPlain,
+  jsonAnswer,
+  plainClient,
+  sessionHolds,
+  UNBOUND,
+} from './call.ts';
 
 const BEARER = /^bearer ([A-Za-z0-9_-]{43})$/i;
 
@@ -14,11 +24,11 @@ export const userinfo =
   (parts: DirectParts) =>
   async (req: IncomingMessage, value: string): Promise<Answer | undefined> => {
     const { provider, settings } = parts;
-    const token = await provider.AccessToken.find(value);
+    const token = await provider.AccessToken.find(value, UNBOUND);
     if (token === undefined || token.aud !== undefined || !isPlain(token) || !token.scopes.has('openid'))
       return undefined;
     const client = await plainClient(parts, token.clientId);
-    if (client === undefined) return undefined;
+    if (client === undefined || !(await sessionHolds(parts, token))) return undefined;
     const call = new Call(provider, req, 'userinfo', {});
     call.oidc.entity('AccessToken', token);
     call.oidc.entity('Client', client);

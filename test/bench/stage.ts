@@ -149,6 +149,15 @@ export type Stage = {
   close(): Promise<void>;
 };
 
+/** Reached by its socket; memory and log as Postgres itself has them, and not as the sandbox spares a laptop. */
+const POSTGRES = ['unix_socket_directories=.', 'shared_buffers=128MB', 'min_wal_size=80MB', 'max_wal_size=1GB'];
+
+/** As a provider reaches a Postgres on its own machine (docs/handbuch). */
+const bySocket = ({ url, folder }: { url: string; folder: string }): string => {
+  const { username, password, port, pathname } = new URL(url);
+  return `postgres://${username}:${password}@${pathname}?host=${encodeURIComponent(folder)}&port=${port}`;
+};
+
 /** Starts everything and signs the citizens in. */
 export const openStage = async (redisUrl?: string): Promise<Stage> => {
   const folder = mkdtempSync(path.join(tmpdir(), 'stadtschluessel-bench-'));
@@ -157,10 +166,11 @@ export const openStage = async (redisUrl?: string): Promise<Stage> => {
     for (const step of undo.reverse()) await step();
   };
   try {
-    const database = await startPostgres(folder, 'bench');
+    const database = await startPostgres(folder, 'bench', { settings: POSTGRES });
     undo.push(() => database.stop());
-    await migrate(database.url, MIGRATIONS);
-    const postgres = connect(database.url, { applicationName: 'bench-load', max: 4 });
+    const databaseUrl = bySocket(database);
+    await migrate(databaseUrl, MIGRATIONS);
+    const postgres = connect(databaseUrl, { applicationName: 'bench-load', max: 4 });
     undo.push(() => postgres.close());
     const ringText = newKeyRing();
     const ring = parseKeyRing(ringText);
@@ -188,7 +198,7 @@ export const openStage = async (redisUrl?: string): Promise<Stage> => {
     const settings: ServerSettings = {
       issuer: ISSUER,
       port,
-      databaseUrl: database.url,
+      databaseUrl,
       redisUrl,
       smtpUrl: mail.url,
       ring: ringText,
@@ -237,7 +247,7 @@ export const openStage = async (redisUrl?: string): Promise<Stage> => {
     const bare = { ...shared, port: barePort, citizens, child: bareChild };
 
     const databasePid = Number(readFileSync(path.join(database.folder, 'postmaster.pid'), 'utf8').split('\n')[0]);
-    return { ours, reference, bare, databaseUrl: database.url, databasePid, close };
+    return { ours, reference, bare, databaseUrl, databasePid, close };
   } catch (error) {
     await close();
     throw error;

@@ -83,8 +83,9 @@ export const openProvider = async (options: { refreshTokens?: boolean; expiresWi
       Interaction: 600,
     },
     findAccount: async (_ctx, id) => {
-      const row = store.accountRow(id, 'whole') as { name: string } | null | undefined;
-      if (row === undefined) throw new Error('the account was not read along');
+      const text = store.accountRow(id, 'whole') as string | null | undefined;
+      if (text === undefined) throw new Error('the account was not read along');
+      const row = text === null ? null : (JSON.parse(text) as { name: string });
       return row === null ? undefined : { accountId: id, claims: async () => ({ sub: id, name: row.name }) };
     },
   };
