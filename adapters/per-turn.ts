@@ -5,7 +5,7 @@ import { beginPart } from './tracing.ts';
 /** More than this in one statement would let one request wait for too many others. */
 const MOST = 64;
 /** So many statements of one kind are under way before others gather until one of them is answered. */
-const UNDER_WAY = 3;
+const UNDER_WAY = 6;
 /** Nobody gathers for longer: the answer may be lost, and must not hold up those who have not asked yet. */
 const GATHER_MS = 10;
 
