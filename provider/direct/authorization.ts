@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { errors, type interactionPolicy, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import type { CookieSigning } from '../cookie-signing.ts';
 import { type Answer, Call, type DirectParts, plainClient } from './call.ts';
-import { type Fields, fieldsIn } from './form.ts';
+import { type Fields, fieldsIn, SCOPE } from './form.ts';
 
 /** What a request asks that asks for nothing special. */
 const KNOWN = new Set([
@@ -15,7 +15,6 @@ const KNOWN = new Set([
   'code_challenge',
   'code_challenge_method',
 ]);
-const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+(?: [\x21\x23-\x5B\x5D-\x7E]+)*$/;
 /** RFC 7636 §4.2. */
 const CHALLENGE = /^[A-Za-z0-9._~-]{43,128}$/;
 /** An address that comes out of every encoding as it went in. */

@@ -6,6 +6,9 @@ import { type DirectParts, plainClient } from './call.ts';
 /** Parameters by name; each once and none empty, as oidc-provider takes an empty one for absent (RFC 6749 §3.1). */
 export type Fields = Readonly<Record<string, string>>;
 
+/** RFC 6749 §3.3. */
+export const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+(?: [\x21\x23-\x5B\x5D-\x7E]+)*$/;
+
 const LARGEST_BYTES = 8 * 1024;
 const FORM = /^application\/x-www-form-urlencoded(?:;\s*charset="?utf-8"?)?$/i;
 const MARK_OF_BYTE_ORDER = 0xef;

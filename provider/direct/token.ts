@@ -12,7 +12,7 @@ import {
   sessionHolds,
   UNBOUND,
 } from './call.ts';
-import { authenticated, type Fields, formFields } from './form.ts';
+import { authenticated, type Fields, formFields, SCOPE } from './form.ts';
 
 const KNOWN = new Set([
   'grant_type',
@@ -25,7 +25,6 @@ const KNOWN = new Set([
   'scope',
   'resource',
 ]);
-const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+(?: [\x21\x23-\x5B\x5D-\x7E]+)*$/;
 /** RFC 7636 §4.1. */
 const VERIFIER = /^[A-Za-z0-9._~-]{43,128}$/;
 
