@@ -66,7 +66,7 @@ const isContent = async (policy: Iterable<interactionPolicy.Prompt>, ctx: KoaCon
   return true;
 };
 
-/** The policy may refuse a request altogether; how that is said is oidc-provider's business. */
+/** Policy and store may refuse a request altogether; how that is said is oidc-provider's business. */
 const orElsewhere = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
   try {
     return await work();
@@ -187,9 +187,14 @@ export const authorization = (parts: AuthorizationParts) => {
     else session.authorizationFor(clientId).persistsLogout = true;
     if (client.includeSid()) code.sid = session.sidFor(clientId);
     oidc.entity('AuthorizationCode', code);
-    const value = await code.save();
+    // Refused by the store, nothing was stored: the session or grant has ended at this very moment, and the service is told.
+    const value = await orElsewhere(async () => {
+      const made = await code.save();
+      await session.save(sessionSeconds(ctx, session));
+      return made;
+    });
+    if (value === undefined) return undefined;
     provider.emit('authorization.success', ctx, { code: value });
-    await session.save(sessionSeconds(ctx, session));
     const answered = { code: value, state: fields['state'], iss: provider.issuer };
     return redirect(req.headers.accept, redirectUri, answered, cookies(session));
   };

@@ -36,9 +36,6 @@ type AccessToken = InstanceType<Provider['AccessToken']>;
 /** Whether it is in force is looked at in `standing`. */
 const AS_IT_IS = { ...UNBOUND, ignoreExpiration: true };
 
-/** Without what is undefined, as oidc-provider leaves it out. */
-const tokens = (given: Readonly<Record<string, unknown>>): Answer => jsonAnswer(given);
-
 /** What our settings say of an API; undefined where they refuse it. */
 const apiOf = async <T>(describe: () => Promise<T>): Promise<T | undefined> => {
   try {
@@ -66,7 +63,7 @@ const clientCredentials: Grants = async ({ provider, settings }, call, client, {
     token.scope = scopes.filter((one) => api.scopes.has(one)).join(' ') || undefined;
   }
   const value = await token.save();
-  return tokens({
+  return jsonAnswer({
     access_token: value,
     expires_in: token.expiration,
     scope: token.scope || undefined,
@@ -201,7 +198,7 @@ const authorizationCode: Grants = async (parts, call, client, fields) => {
   const lasting = await parts.settings.issueRefreshToken?.(call.ctx, client, code);
   const refresh = lasting === true ? newRefreshToken(parts, call, client, code, { gty, rotations: 0 }) : undefined;
   const refreshValue = await refresh?.save();
-  return tokens({
+  return jsonAnswer({
     access_token: accessValue,
     expires_in: access.expiration,
     id_token: await idToken(parts, call, code, found.account),
@@ -240,7 +237,7 @@ const refreshToken: Grants = async (parts, call, client, fields) => {
   }
   const access = accessToken(parts, call, current, client, found, refreshedType(current.gty));
   const accessValue = await access.save();
-  return tokens({
+  return jsonAnswer({
     access_token: accessValue,
     expires_in: access.expiration,
     id_token: await idToken(parts, call, current, found.account),
