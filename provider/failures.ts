@@ -50,6 +50,8 @@ export class Failures {
   /** Shapes of requests already noted on `#day`. */
   readonly #shapes = new Set<string>();
   readonly #noted = new WeakMap<object, clientFailures.Failure>();
+  /** By the error itself: one that is handed on from where it was noted is not a second one. */
+  readonly #ofError = new WeakMap<object, clientFailures.Failure>();
   #newShapes: { clientId: string; shape: string }[] = [];
   #day = '';
   #written: Promise<void> = Promise.resolve();
@@ -78,11 +80,14 @@ export class Failures {
 
   /** Notes a refusal. Whatever happens here, the request has its answer. */
   note(ctx: KoaContextWithOIDC, endpoint: string, error: ProtocolError): void {
+    const before = this.#ofError.get(error);
+    if (before !== undefined) return void this.#noted.set(ctx, before);
     try {
       const clientId = claimedClient(ctx);
       const failure = this.explain(ctx, endpoint, error);
       if (clientId === undefined || failure === undefined) return;
       this.#noted.set(ctx, failure);
+      this.#ofError.set(error, failure);
       const secret = failure.cause === 'secret-wrong' ? sentSecret(ctx) : undefined;
       this.#add(clientId, failure, secret === undefined ? undefined : clients.hashSecret(new Secret(secret)));
     } catch (fault) {

@@ -268,7 +268,14 @@ export const token =
     if (client?.grantTypeAllowed(fields['grant_type'] ?? '') !== true) return undefined;
     const call = new Call(parts.provider, req, 'token', fields);
     call.oidc.entity('Client', client);
-    const answer = await grants(parts, call, client, fields);
-    if (answer !== undefined) parts.provider.emit('grant.success', call.ctx);
-    return answer;
+    try {
+      const answer = await grants(parts, call, client, fields);
+      if (answer !== undefined) parts.provider.emit('grant.success', call.ctx);
+      return answer;
+    } catch (error) {
+      if (error instanceof errors.OIDCProviderError && error.expose) {
+        parts.provider.emit('grant.error', call.ctx, error);
+      }
+      throw error;
+    }
   };
