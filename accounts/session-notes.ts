@@ -1,7 +1,7 @@
 import { startOfDay } from './coarse-time.ts';
 import type { Context } from './context.ts';
 import type { AccountId } from './ids.ts';
-import { prepared } from './statement.ts';
+import { NOT_WAITING_FOR_DISK, prepared } from './statement.ts';
 
 /** A session as its citizen sees it. */
 export type SessionNote = {
@@ -63,7 +63,7 @@ const rowOf = async (ctx: Context, uid: Buffer): Promise<{ uid: Buffer; device_s
 const beginNew = prepared<{ uid: Buffer }>(
   'session_begin',
   `INSERT INTO sessions (uid, account_id, device_sealed, started_at, used_at) VALUES ($1, $2, $3, $4, $5)
-   ON CONFLICT (uid) DO NOTHING RETURNING uid, set_config('synchronous_commit', 'off', true)`,
+   ON CONFLICT (uid) DO NOTHING RETURNING uid, ${NOT_WAITING_FOR_DISK}`,
 );
 
 /**

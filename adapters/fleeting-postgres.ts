@@ -2,9 +2,17 @@ import { randomInt } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Keys } from '../keys/keys.ts';
 import type { FleetingStore } from './oidc-store.ts';
+import { run } from './prepared.ts';
 
 /** Versions start anywhere, so that a note made again after it was taken is never taken for the old one. */
 const FIRST_VERSION_BELOW = 2 ** 47;
+
+const PUT = `INSERT INTO fleeting_notes AS n (id, sealed, version, expires_at) VALUES ($1, $2, $3, $4)
+  ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed, version = n.version + 1, expires_at = excluded.expires_at`;
+const GET = 'SELECT sealed, version FROM fleeting_notes WHERE id = $1 AND expires_at > $2';
+const REPLACE = `UPDATE fleeting_notes SET sealed = $2, version = version + 1, expires_at = $3
+  WHERE id = $1 AND version = $4 AND expires_at > $5 RETURNING id`;
+const TAKE = 'DELETE FROM fleeting_notes WHERE id = $1 AND expires_at > $2 RETURNING sealed';
 
 /** Notes of the pages in Postgres. */
 export const createPostgresFleeting = ({
@@ -26,45 +34,26 @@ export const createPostgresFleeting = ({
   return {
     async put(kind, id, value, ttlSeconds) {
       const handle = handleOf(kind, id);
-      await pool.query({
-        name: 'note_put',
-        text: `INSERT INTO fleeting_notes AS n (id, sealed, version, expires_at) VALUES ($1, $2, $3, $4)
-          ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed, version = n.version + 1, expires_at = excluded.expires_at`,
-        values: [handle, seal(kind, handle, value), randomInt(1, FIRST_VERSION_BELOW), expiry(ttlSeconds)],
-      });
+      const version = randomInt(1, FIRST_VERSION_BELOW);
+      await run(pool, 'note_put', PUT, [handle, seal(kind, handle, value), version, expiry(ttlSeconds)]);
     },
 
     async get<T>(kind: string, id: string) {
       const handle = handleOf(kind, id);
-      const { rows } = await pool.query<{ sealed: Buffer; version: string }>({
-        name: 'note_get',
-        text: 'SELECT sealed, version FROM fleeting_notes WHERE id = $1 AND expires_at > $2',
-        values: [handle, now()],
-      });
-      const [row] = rows;
+      const [row] = await run<{ sealed: Buffer; version: string }>(pool, 'note_get', GET, [handle, now()]);
       if (row === undefined) return undefined;
       return { value: open<T>(kind, handle, row.sealed), version: Number(row.version) };
     },
 
     async replace(kind, id, value, version, ttlSeconds) {
       const handle = handleOf(kind, id);
-      const { rowCount } = await pool.query({
-        name: 'note_replace',
-        text: `UPDATE fleeting_notes SET sealed = $2, version = version + 1, expires_at = $3
-          WHERE id = $1 AND version = $4 AND expires_at > $5`,
-        values: [handle, seal(kind, handle, value), expiry(ttlSeconds), version, now()],
-      });
-      return rowCount === 1;
+      const values = [handle, seal(kind, handle, value), expiry(ttlSeconds), version, now()];
+      return (await run(pool, 'note_replace', REPLACE, values)).length === 1;
     },
 
     async take<T>(kind: string, id: string) {
       const handle = handleOf(kind, id);
-      const { rows } = await pool.query<{ sealed: Buffer }>({
-        name: 'note_take',
-        text: 'DELETE FROM fleeting_notes WHERE id = $1 AND expires_at > $2 RETURNING sealed',
-        values: [handle, now()],
-      });
-      const [row] = rows;
+      const [row] = await run<{ sealed: Buffer }>(pool, 'note_take', TAKE, [handle, now()]);
       return row === undefined ? undefined : open<T>(kind, handle, row.sealed);
     },
   };

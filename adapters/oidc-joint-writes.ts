@@ -24,11 +24,15 @@ const shapeOf = ({ consume, grant, guard, session, inserts }: Batch): Shape | un
   return plain ? { guard: guard !== undefined, spent: consume?.table, into } : undefined;
 };
 
+/** Locks the row of a table for the row before it, unless another transaction holds it. A LATERAL with a lock is never a join. */
+const lockedOne = (table: string, condition: string, lock: 'KEY SHARE' | 'UPDATE'): string =>
+  `LATERAL (SELECT FROM ${table} WHERE ${condition} FOR ${lock} SKIP LOCKED)`;
+
 /**
  * One statement for many batches. It waits for nobody: sessions, grants and artifacts that another transaction holds are
  * skipped, so that two such statements, or one and a revocation, never wait for each other. Whoever was skipped, or finds
  * something spent or gone, is not among the numbers that come back, and is sent once more alone. Of two that spend the
- * same, one is: an UPDATE touches a row once.
+ * same, the first is.
  *
  * $1 time; per batch $2 guards, $3 grants, $4 what is spent; per artifact $5 number of its batch, $6 id, $7 model,
  * $8 grant, $9 session, $10 sealed, $11 end.
@@ -36,27 +40,18 @@ const shapeOf = ({ consume, grant, guard, session, inserts }: Batch): Shape | un
 const statementOf = ({ guard, spent, into }: Shape): string => `
   WITH asked AS (
     SELECT * FROM unnest($2::bytea[], $3::bytea[], $4::bytea[]) WITH ORDINALITY AS a (guard, grant_id, spent, n)
-  ), session AS (
-    SELECT uid FROM oidc_sessions WHERE uid = ANY ($2::bytea[]) AND expires_at > $1 FOR KEY SHARE SKIP LOCKED
-  ), "grant" AS (
-    SELECT id FROM oidc_grants WHERE id = ANY ($3::bytea[]) AND expires_at > $1 FOR KEY SHARE SKIP LOCKED
-  )${
+  ), held AS (
+    SELECT n, spent FROM asked a
+      ${guard ? `, ${lockedOne('oidc_sessions', 'uid = a.guard AND expires_at > $1', 'KEY SHARE')} s` : ''}
+      , ${lockedOne('oidc_grants', 'id = a.grant_id AND expires_at > $1', 'KEY SHARE')} g
+      ${spent === undefined ? '' : `, ${lockedOne(spent, 'id = a.spent AND consumed_at IS NULL AND expires_at > $1', 'UPDATE')} u`}
+  ),${
     spent === undefined
-      ? ''
-      : `, unspent AS (
-    SELECT id FROM ${spent} WHERE id = ANY ($4::bytea[]) AND consumed_at IS NULL AND expires_at > $1
-      FOR UPDATE SKIP LOCKED
-  )`
-  }, held AS (
-    SELECT n, spent FROM asked a WHERE EXISTS (SELECT FROM "grant" g WHERE g.id = a.grant_id)
-      ${guard ? 'AND EXISTS (SELECT FROM session s WHERE s.uid = a.guard)' : ''}
-      ${spent === undefined ? '' : 'AND EXISTS (SELECT FROM unspent u WHERE u.id = a.spent)'}
-  ), done AS (
-    ${
-      spent === undefined
-        ? 'SELECT n FROM held'
-        : `UPDATE ${spent} t SET consumed_at = $1 FROM held h WHERE t.id = h.spent AND t.consumed_at IS NULL RETURNING h.n`
-    }
+      ? ' done AS (SELECT n FROM held'
+      : ` marked AS (
+    UPDATE ${spent} SET consumed_at = $1 WHERE id = ANY (ARRAY(SELECT spent FROM held)) AND consumed_at IS NULL RETURNING id
+  ), done AS (SELECT min(h.n) AS n FROM held h JOIN marked m ON m.id = h.spent GROUP BY h.spent`
+  }
   ), stored AS (
     INSERT INTO ${into} (id, model, grant_id, session_uid, sealed, expires_at)
       SELECT i.id, i.model, i.grant_id, i.session_uid, i.sealed, i.expires_at

@@ -10,6 +10,8 @@ import { perTurn } from './per-turn.ts';
 import { run, type Value } from './prepared.ts';
 
 export type ArtifactTable = 'oidc_lasting' | 'oidc_fleeting';
+/** Where an artifact is read, with what it hangs on; an interaction hangs on nothing. */
+export type ArtifactSource = ArtifactTable | 'interaction';
 
 /** `key`: the handle that it was asked for by. */
 type Row = Record<string, unknown> & { key: Buffer; account_id: string | null; account?: unknown };
@@ -38,7 +40,7 @@ export const createReads = (
 
   const readsOf = (part: AccountPart) => {
     const statements = readingStatements(reader, part);
-    const byHandle = (name: 'oidc_lasting' | 'oidc_fleeting' | 'sessionById' | 'sessionByUid' | 'grant') =>
+    const byHandle = (name: ArtifactSource | 'sessionById' | 'sessionByUid' | 'grant') =>
       perTurn(async (handles: readonly Buffer[]): Promise<(Row | undefined)[]> => {
         const rows = await query(`oidc_${name}_${part}`, statements[name], handles);
         return inOrder(handles, rows);
@@ -58,6 +60,7 @@ export const createReads = (
       context,
       oidc_lasting: byHandle('oidc_lasting'),
       oidc_fleeting: byHandle('oidc_fleeting'),
+      interaction: byHandle('interaction'),
       sessionById: byHandle('sessionById'),
       sessionByUid: byHandle('sessionByUid'),
       grant: byHandle('grant'),
@@ -78,18 +81,20 @@ export const createReads = (
     return session;
   };
 
+  const artifactIn = (row: Row): ArtifactRow => ({
+    id: row.key,
+    model: row['model'] as string,
+    sealed: row['sealed'] as Buffer,
+    grantId: row['grant_id'] as Buffer | null,
+    sessionUid: row['session_uid'] as Buffer | null,
+    version: row['version'] as number,
+    consumedAt: row['consumed_at'] as Date | null,
+    expiresAt: row['expires_at'] as Date,
+  });
+
   /** Remembers what came along with a token or code. */
   const noteArtifact = (scope: RequestScope, row: Row): ArtifactRow => {
-    const artifact: ArtifactRow = {
-      id: row.key,
-      model: row['model'] as string,
-      sealed: row['sealed'] as Buffer,
-      grantId: row['grant_id'] as Buffer | null,
-      sessionUid: row['session_uid'] as Buffer | null,
-      version: row['version'] as number,
-      consumedAt: row['consumed_at'] as Date | null,
-      expiresAt: row['expires_at'] as Date,
-    };
+    const artifact = artifactIn(row);
     const { grantId, sessionUid } = artifact;
     if (grantId !== null) {
       scope.grants.set(keyOf(grantId), row['grant_sealed'] as Buffer | null);
@@ -132,17 +137,22 @@ export const createReads = (
     return noteArtifact(scope, { ...context, ...columns });
   };
 
-  const artifactOf = async (scope: RequestScope, table: ArtifactTable, handle: Buffer): Promise<ArtifactRow | null> => {
-    if (shelf !== undefined && table === 'oidc_fleeting') return fromShelf(scope, await shelf.get(handle));
-    const row = await reads[scope.part][table](handle);
-    return row === undefined ? null : noteArtifact(scope, row);
+  const artifactOf = async (
+    scope: RequestScope,
+    source: ArtifactSource,
+    handle: Buffer,
+  ): Promise<ArtifactRow | null> => {
+    if (shelf !== undefined && source !== 'oidc_lasting') return fromShelf(scope, await shelf.get(handle));
+    const row = await reads[scope.part][source](handle);
+    if (row === undefined) return null;
+    return source === 'interaction' ? artifactIn(row) : noteArtifact(scope, row);
   };
 
-  const artifact = (scope: RequestScope, table: ArtifactTable, handle: Buffer): Promise<ArtifactRow | null> => {
+  const artifact = (scope: RequestScope, source: ArtifactSource, handle: Buffer): Promise<ArtifactRow | null> => {
     const key = keyOf(handle);
     const known = scope.artifacts.get(key);
     if (known !== undefined) return known;
-    const result = artifactOf(scope, table, handle);
+    const result = artifactOf(scope, source, handle);
     scope.artifacts.set(key, result);
     result.catch(() => scope.artifacts.delete(key));
     return result;

@@ -6,6 +6,7 @@ import { keyOf, type RequestScope } from './oidc-request-scope.ts';
 import { grantGone, PURGE_MARGIN_SECONDS } from './oidc-store.ts';
 import { NOT_WAITING_FOR_DISK } from './oidc-store-sql.ts';
 import { accountOf } from './oidc-writes.ts';
+import { run } from './prepared.ts';
 
 const LISTED_AT_ONCE = 1000;
 /** A spent artifact is recognised for ten minutes after its end (REPLAY_KNOWN in the reading statements). */
@@ -20,7 +21,12 @@ const PURGED = [
   ['replay_marks', 'id'],
 ] as const;
 
-const JOIN_ATTEMPTS = 10;
+/** Each round has a winner, so that the last of so many parallel requests is through after as many rounds. */
+const JOIN_ATTEMPTS = 50;
+
+/** Families of one id begin anywhere, so that what lies elsewhere of an ended grant is never taken for this one's. */
+const NEW_GRANT = `INSERT INTO oidc_grants (id, account_id, sealed, expires_at, family)
+  VALUES ($1, $2, $3, $4, floor(random() * 1000000000)::int) ON CONFLICT (id) DO NOTHING RETURNING ${NOT_WAITING_FOR_DISK}`;
 
 type Granted = { scope?: string; claims?: string[] };
 
@@ -112,15 +118,8 @@ export const createRevocations = (
       let joined = payload;
       if (before === undefined) {
         // Whatever is given out by a grant is stored after it, and waits for the disk for both of them.
-        // Families of one id begin anywhere, so that what lies elsewhere of an ended grant is never taken for this one's.
-        const { rowCount } = await pool.query({
-          name: 'oidc_grant_new',
-          text: `INSERT INTO oidc_grants (id, account_id, sealed, expires_at, family)
-            VALUES ($1, $2, $3, $4, floor(random() * 1000000000)::int) ON CONFLICT (id) DO NOTHING
-            RETURNING ${NOT_WAITING_FOR_DISK}`,
-          values: [grant, account, seal(joined), expiresAt],
-        });
-        if (rowCount === 1) return;
+        const stored = await run(pool, 'oidc_grant_new', NEW_GRANT, [grant, account, seal(joined), expiresAt]);
+        if (stored.length === 1) return;
       }
       for (let attempt = 0; attempt < JOIN_ATTEMPTS; attempt += 1) {
         if (before !== undefined) {

@@ -10,6 +10,7 @@ import { sessionFingerprint } from './oidc-session-merge.ts';
 import type { Shelf } from './oidc-shelf-redis.ts';
 import { type AccountReader, type FleetingStore, HAS_GRANT, kindOf, type OidcStore, spent } from './oidc-store.ts';
 import { createWrites } from './oidc-writes.ts';
+import { run } from './prepared.ts';
 import { withInContext } from './request-context.ts';
 
 const HOUR_SECONDS = 3600;
@@ -88,6 +89,7 @@ export const createPostgresStore = (
 
   const artifactAdapter = (model: string, table: ArtifactTable): Adapter => {
     const shelf = table === 'oidc_fleeting' ? beside?.shelf : undefined;
+    const source = model === 'Interaction' ? 'interaction' : table;
     /** Whether an insert may wait for the ones that are known to follow; a lone one would wait for nothing. */
     const mayWait = (scope: RequestScope): boolean =>
       model === 'AuthorizationCode' ||
@@ -103,7 +105,7 @@ export const createPostgresStore = (
       ...nothing,
       find: (id) =>
         scoped(async (scope) => {
-          const row = await reads.artifact(scope, table, handle(model, id));
+          const row = await reads.artifact(scope, source, handle(model, id));
           return row === null || row.model !== model ? undefined : reads.openArtifact(scope, row);
         }),
       findByUserCode: (userCode) =>
@@ -146,7 +148,7 @@ export const createPostgresStore = (
           await writes.flush(scope);
           const artifact = handle(model, id);
           const known = scope.artifacts.get(keyOf(artifact));
-          const row = await (shelf === undefined ? known : (known ?? reads.artifact(scope, table, artifact)));
+          const row = await (shelf === undefined ? known : (known ?? reads.artifact(scope, source, artifact)));
           if (shelf === undefined) scope.batch.consume = { table, model, id: artifact };
           else {
             if (row?.model !== model || row.consumedAt !== null) throw spent(model);
@@ -159,12 +161,7 @@ export const createPostgresStore = (
         atOnce(async (scope) => {
           const artifact = handle(model, id);
           if (shelf !== undefined) await shelf.remove(artifact);
-          else
-            await pool.query({
-              name: `${table}_destroy`,
-              text: `DELETE FROM ${table} WHERE id = $1`,
-              values: [artifact],
-            });
+          else await run(pool, `${table}_destroy`, `DELETE FROM ${table} WHERE id = $1`, [artifact]);
           scope.artifacts.delete(keyOf(artifact));
         }),
       revokeByGrantId: (grantId) => atOnce((scope) => revocations.byGrant(scope, handle('Grant', grantId))),

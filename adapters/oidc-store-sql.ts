@@ -5,42 +5,57 @@ import type { Value } from './prepared.ts';
 /** For so long after its end a spent artifact is recognised: its replay must end what it gave (RFC 6749 §4.1.2). */
 const REPLAY_KNOWN = `interval '10 minutes'`;
 
+/**
+ * The one row of a table under a key, for the row before it. A plain join leaves it to the planner's guess of sizes to
+ * read a whole table for one row, and the guess is kept for as long as the statement is prepared; a LIMIT keeps it out.
+ */
+export const oneOf = (table: string, alias: string, condition: string): string =>
+  `LATERAL (SELECT * FROM ${table} ${alias} WHERE ${condition} LIMIT 1) ${alias}`;
+
 /** The reading statements: each brings along what oidc-provider is going to ask for next. `$1` is the time. */
 export const readingStatements = (reader: AccountReader | undefined, part: AccountPart) => {
   const account = (column: string): string =>
     reader === undefined ? '' : `, (${reader(column, part)})::text AS account`;
-  const artifact = (table: string, condition: string): string => `
+  const grantAndSession = (of: string): string => `
+    LEFT JOIN ${oneOf('oidc_grants', 'g', `g.id = ${of}.grant_id AND g.expires_at > $1`)} ON true
+    LEFT JOIN ${oneOf('oidc_sessions', 's', `s.uid = ${of}.session_uid AND s.expires_at > $1`)} ON true`;
+  const artifact = (table: string, source: string, condition: string): string => `
     SELECT t.id AS key, t.model, t.sealed, t.grant_id, t.session_uid, t.version, t.consumed_at, t.expires_at,
       g.sealed AS grant_sealed, g.family, g.account_id,
       s.sealed AS session_sealed, s.version AS session_version, s.saved_at AS session_saved_at
       ${account('g.account_id')}
-    FROM ${table} t
-    LEFT JOIN oidc_grants g ON g.id = t.grant_id AND g.expires_at > $1
-    LEFT JOIN oidc_sessions s ON s.uid = t.session_uid AND s.expires_at > $1
-    WHERE ${condition} AND (t.expires_at > $1 OR t.consumed_at IS NOT NULL AND t.expires_at > $1 - ${REPLAY_KNOWN})`;
-  const session = (source: string, key: string): string => `
-    SELECT ${key} AS key, s.uid, s.sealed, s.version, s.saved_at, s.account_id,
-      ARRAY(SELECT g.id || int4send(g.family) || g.sealed FROM oidc_grants g WHERE g.id = ANY (s.grants) AND g.expires_at > $1) AS grants
+    FROM ${source}, ${oneOf(table, 't', condition)}
+    ${grantAndSession('t')}
+    WHERE t.expires_at > $1 OR t.consumed_at IS NOT NULL AND t.expires_at > $1 - ${REPLAY_KNOWN}`;
+  const wanted = 'unnest($2::bytea[]) AS w (id)';
+  const session = (source: string): string => `
+    SELECT w.id AS key, s.uid, s.sealed, s.version, s.saved_at, s.account_id,
+      ARRAY(SELECT g.id || int4send(g.family) || g.sealed
+        FROM unnest(s.grants) AS u (id), ${oneOf('oidc_grants', 'g', 'g.id = u.id AND g.expires_at > $1')}) AS grants
       ${account('s.account_id')}
-    FROM ${source} WHERE ${key} = ANY ($2::bytea[]) AND s.expires_at > $1`;
+    FROM ${wanted}, ${source} WHERE s.expires_at > $1`;
   // What shelved artifacts (ids in $2) hang on: their grants ($3) and sessions ($4), and whether they were spent.
   const context = `
     SELECT w.id AS key, p.at AS consumed_at, g.sealed AS grant_sealed, g.family, g.account_id,
       s.sealed AS session_sealed, s.version AS session_version, s.saved_at AS session_saved_at
       ${account('g.account_id')}
     FROM unnest($2::bytea[], $3::bytea[], $4::bytea[]) AS w (id, grant_id, session_uid)
-    LEFT JOIN oidc_spent p ON p.id = w.id
-    LEFT JOIN oidc_grants g ON g.id = w.grant_id AND g.expires_at > $1
-    LEFT JOIN oidc_sessions s ON s.uid = w.session_uid AND s.expires_at > $1`;
+    LEFT JOIN ${oneOf('oidc_spent', 'p', 'p.id = w.id')} ON true
+    ${grantAndSession('w')}`;
   return {
     context,
-    oidc_lasting: artifact('oidc_lasting', 't.id = ANY ($2::bytea[])'),
-    oidc_fleeting: artifact('oidc_fleeting', 't.id = ANY ($2::bytea[])'),
-    byUserCode: artifact('oidc_fleeting', 't.user_code = $2'),
-    sessionById: session('oidc_session_ids i JOIN oidc_sessions s ON s.uid = i.uid', 'i.id'),
-    sessionByUid: session('oidc_sessions s', 's.uid'),
+    oidc_lasting: artifact('oidc_lasting', wanted, 't.id = w.id'),
+    oidc_fleeting: artifact('oidc_fleeting', wanted, 't.id = w.id'),
+    // A sign-in under way hangs on nothing that would be asked for by way of it.
+    interaction: `SELECT t.id AS key, t.model, t.sealed, t.grant_id, t.session_uid, t.version, t.consumed_at, t.expires_at
+      FROM ${wanted}, ${oneOf('oidc_fleeting', 't', 't.id = w.id AND t.expires_at > $1')}`,
+    byUserCode: artifact('oidc_fleeting', '(VALUES ($2::bytea)) AS w (code)', 't.user_code = w.code'),
+    sessionById: session(
+      `${oneOf('oidc_session_ids', 'i', 'i.id = w.id')}, ${oneOf('oidc_sessions', 's', 's.uid = i.uid')}`,
+    ),
+    sessionByUid: session(oneOf('oidc_sessions', 's', 's.uid = w.id')),
     grant: `SELECT g.id AS key, g.sealed, g.family, g.account_id ${account('g.account_id')}
-      FROM oidc_grants g WHERE g.id = ANY ($2::bytea[]) AND g.expires_at > $1`,
+      FROM ${wanted}, ${oneOf('oidc_grants', 'g', 'g.id = w.id AND g.expires_at > $1')}`,
   };
 };
 

@@ -80,7 +80,7 @@ type Wire = {
  * A statement that is run many thousand times. Against `pg`'s own query it asks for the columns but once, and sends and
  * reads bytes without detours.
  */
-class Prepared implements Submittable {
+export class Prepared implements Submittable {
   readonly name: string;
   readonly text: string;
   /** Put in by the client. */
