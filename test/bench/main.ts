@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- --only sso,userinfo] [--rounds 5] [--seconds 3] [--redis URL] [--json FILE]`: what the provider does
- * in a second, beside oidc-provider on a plain Map, in alternation, each server on a core of its own.
+ * `npm run bench [-- --only "sso;userinfo"] [--rounds 5] [--seconds 3] [--connections 32] [--redis URL] [--json FILE]`: what
+ * the provider does in a second, beside oidc-provider on a plain Map, in alternation, each server on a core of its own.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -13,15 +13,23 @@ const { values } = parseArgs({
     only: { type: 'string' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '3' },
+    connections: { type: 'string', default: '32' },
     redis: { type: 'string' },
     json: { type: 'string' },
   },
 });
 const rounds = Number(values.rounds);
-const seconds = Number(values.seconds);
+const load = { seconds: Number(values.seconds), connections: Number(values.connections) };
 
-/** Against what a scenario is measured, and the ratio that the project promises. */
-const PLAN: Record<string, { against: 'reference' | 'bare' | 'argon2' | 'idle' | undefined; promise?: number }> = {
+/**
+ * Against what a scenario is measured, and the ratio that the project promises. `free`: the kernel places the provider as
+ * in production. Its core would be a handicap against argon2, which runs where it likes: a kernel that may not move the
+ * server out of the way of the hashing process leaves that one waiting beside an idle core.
+ */
+const PLAN: Record<
+  string,
+  { scenario?: string; against: 'reference' | 'bare' | 'argon2' | 'idle' | undefined; promise?: number; free?: boolean }
+> = {
   sso: { against: 'reference', promise: 0.85 },
   userinfo: { against: 'reference', promise: 0.75 },
   introspection: { against: 'reference', promise: 0.65 },
@@ -30,7 +38,8 @@ const PLAN: Record<string, { against: 'reference' | 'bare' | 'argon2' | 'idle' |
   'client credentials, JWT': { against: 'reference', promise: 0.95 },
   discovery: { against: 'bare', promise: 0.6 },
   jwks: { against: 'bare', promise: 0.6 },
-  password: { against: 'argon2', promise: 0.85 },
+  password: { against: 'argon2', promise: 0.85, free: true },
+  'password, server on one core': { scenario: 'password', against: 'argon2', promise: 0.85 },
   passkey: { against: undefined },
   'JWT while hashing is saturated': { against: 'idle', promise: 0.85 },
 };
@@ -45,29 +54,31 @@ type Row = {
 
 const pair = async (stage: Stage, name: string): Promise<[Sample, Sample | undefined]> => {
   const { ours, reference, bare } = stage;
-  switch (PLAN[name]?.against) {
+  const { scenario = name, against } = PLAN[name] ?? {};
+  switch (against) {
     case 'reference':
-      return [await measure(stage, ours, name, seconds), await measure(stage, reference, name, seconds)];
+      return [await measure(stage, ours, scenario, load), await measure(stage, reference, scenario, load)];
     case 'bare':
-      return [await measure(stage, ours, name, seconds), await measure(stage, bare, name, seconds)];
+      return [await measure(stage, ours, scenario, load), await measure(stage, bare, scenario, load)];
     case 'argon2': {
-      const { perSecond } = await ours.child.ask<{ perSecond: number }>({ do: 'ceiling', seconds });
-      return [await measure(stage, ours, name, seconds), { perSecond, serverMs: 0, storeMs: 0 }];
+      const { perSecond } = await ours.child.ask<{ perSecond: number }>({ do: 'ceiling', seconds: load.seconds });
+      return [await measure(stage, ours, scenario, load), { perSecond, serverMs: 0, storeMs: 0 }];
     }
     case 'idle': {
-      const idle = await measure(stage, ours, 'client credentials, JWT', seconds);
+      const idle = await measure(stage, ours, 'client credentials, JWT', load);
       await ours.child.ask({ do: 'saturate', on: true });
-      const busy = await measure(stage, ours, 'client credentials, JWT', seconds);
+      const busy = await measure(stage, ours, 'client credentials, JWT', load);
       await ours.child.ask({ do: 'saturate', on: false });
       return [busy, idle];
     }
     default:
-      return [await measure(stage, ours, name, seconds), undefined];
+      return [await measure(stage, ours, scenario, load), undefined];
   }
 };
 
 const compare = async (stage: Stage, name: string): Promise<Row> => {
   const [ours, others]: [Sample[], Sample[]] = [[], []];
+  stage.placeServer(PLAN[name]?.free === true);
   // The first round warms up compilers, caches and prepared statements, and is not counted.
   for (let round = 0; round <= rounds; round += 1) {
     const [one, other] = await pair(stage, name);
@@ -112,7 +123,7 @@ try {
     print(row);
   }
   if (values.json !== undefined) {
-    const machine = { node: process.version, pinned, rounds, seconds, redis: values.redis !== undefined };
+    const machine = { node: process.version, pinned, rounds, ...load, redis: values.redis !== undefined };
     writeFileSync(values.json, `${JSON.stringify({ machine, rows }, null, 2)}\n`);
   }
 } finally {

@@ -1,7 +1,7 @@
 /** One measurement: operations per second, and CPU milliseconds of server and store for each. */
 import path from 'node:path';
 import { cpuOf } from './processes.ts';
-import { drive } from './scenarios.ts';
+import { drive, type Load } from './scenarios.ts';
 import type { Stage } from './stage.ts';
 
 export type Sample = { perSecond: number; serverMs: number; storeMs: number };
@@ -20,12 +20,12 @@ export const medianSample = (samples: Sample[]): Sample => ({
 const folder = process.env['BENCH_PROFILE'];
 
 /** Runs a scenario and reads what it cost. */
-export const measure = async (stage: Stage, target: Stage['ours'], name: string, seconds: number): Promise<Sample> => {
+export const measure = async (stage: Stage, target: Stage['ours'], name: string, load: Load): Promise<Sample> => {
   const profiled = folder !== undefined && target === stage.ours;
   if (profiled) await target.child.ask({ do: 'profile' });
   const before = [cpuOf(target.child.pid), cpuOf(stage.databasePid)] as const;
   const begin = performance.now();
-  const perSecond = await drive(target, name, seconds);
+  const perSecond = await drive(target, name, load);
   const operations = (perSecond * (performance.now() - begin)) / 1000;
   if (profiled) await target.child.ask({ do: 'profile', file: path.join(folder, `${name}.cpuprofile`) });
   const [server, store] = [cpuOf(target.child.pid) - before[0], cpuOf(stage.databasePid) - before[1]];

@@ -19,6 +19,7 @@ const hasTaskset = (): boolean => {
 export const pinned = hasTaskset();
 export const SERVER_CORE = '0';
 const OTHER_CORES = '1-1023';
+export const ALL_CORES = '0-1023';
 
 /** Confines a process, its threads and whatever it starts. */
 export const confine = (pid: number, cores: string): void => {

@@ -19,6 +19,7 @@ const { values } = parseArgs({
   },
 });
 const SMALL = 1_000;
+const CONNECTIONS = 32;
 const ALLOWED_GROWTH = 1.1;
 const SCENARIOS = ['sso', 'userinfo', 'introspection', 'refresh', 'client credentials, opaque', 'password'];
 
@@ -29,7 +30,10 @@ const fill = async (stage: Stage, count: number): Promise<void> => {
 };
 /** CPU milliseconds of server and store for one operation. */
 const cost = async (stage: Stage, name: string): Promise<number> => {
-  const { serverMs, storeMs } = await measure(stage, stage.ours, name, Number(values.seconds));
+  const { serverMs, storeMs } = await measure(stage, stage.ours, name, {
+    seconds: Number(values.seconds),
+    connections: CONNECTIONS,
+  });
   return serverMs + storeMs;
 };
 

@@ -217,13 +217,14 @@ export const scenarios = (target: Target): Record<string, Operation> => ({
   jwks: async (wire) => async () => void wanted(await wire.send('/jwks'), 200, 'jwks'),
 });
 
-const CONNECTIONS = 8;
+/** How long a scenario runs, and on how many kept-alive connections, each with one request after another. */
+export type Load = { readonly seconds: number; readonly connections: number };
 
-/** Runs one scenario for some seconds on 8 connections; the operations done. */
-export const drive = async (target: Target, name: string, seconds: number): Promise<number> => {
+/** Runs one scenario; the operations done in a second. */
+export const drive = async (target: Target, name: string, { seconds, connections }: Load): Promise<number> => {
   const operation = scenarios(target)[name];
   if (operation === undefined) throw new Error(`no scenario ${name}`);
-  const wires = Array.from({ length: CONNECTIONS }, () => new Wire(target.host, target.port));
+  const wires = Array.from({ length: connections }, () => new Wire(target.host, target.port));
   try {
     const steps = await Promise.all(wires.map((wire, lane) => operation(wire, lane)));
     const begin = performance.now();
