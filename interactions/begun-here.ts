@@ -1,4 +1,5 @@
 import type Koa from 'koa';
+import { cookiePairs } from './cookie-header.ts';
 
 /**
  * Whether it was this browser that began an interaction. Cookies with a path cannot have the prefix `__Host-`, and those
@@ -15,11 +16,7 @@ const prefixOf = (issuer: URL): string => (issuer.protocol === 'https:' ? '__Hos
 
 const nameOf = (issuer: URL, uid: string): string => prefixOf(issuer) + uid.slice(0, UID_CHARACTERS);
 
-const namesIn = (ctx: Koa.Context): string[] =>
-  ctx
-    .get('cookie')
-    .split(';')
-    .map((pair) => pair.trim().split('=', 1)[0] ?? '');
+const namesIn = (ctx: Koa.Context): string[] => cookiePairs(ctx.get('cookie')).map(([name]) => name);
 
 const set = (ctx: Koa.Context, issuer: URL, name: string, seconds: number): void => {
   const secure = issuer.protocol === 'https:' ? ['Secure'] : [];

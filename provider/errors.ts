@@ -60,9 +60,11 @@ export function createErrors({ issuer, town, log, failures, sandbox }: ErrorPart
     ctx.body = linked({ error: code, error_description: detail, reference });
   };
 
-  const unavailable = (ctx: Koa.Context): void => {
+  const unavailable = (ctx: Koa.Context, error: unknown): void => {
     ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
-    answer(ctx, { kind: 'unavailable', status: 503, code: 'temporarily_unavailable' });
+    const forProgram = error instanceof ServiceUnavailable && ctx.accepts('json', 'html') !== 'html';
+    const detail = forProgram ? error.error_description : undefined;
+    answer(ctx, { kind: 'unavailable', status: 503, code: 'temporarily_unavailable', detail });
   };
 
   const failed = (ctx: Koa.Context, error: unknown): void => {
@@ -93,7 +95,7 @@ export function createErrors({ issuer, town, log, failures, sandbox }: ErrorPart
       // A redirect may have been prepared before the store refused what it was to bring.
       ctx.remove('location');
       if (error instanceof ServiceUnavailable) {
-        unavailable(ctx);
+        unavailable(ctx, error);
         return;
       }
       if (status >= 500) {
@@ -116,7 +118,7 @@ export function createErrors({ issuer, town, log, failures, sandbox }: ErrorPart
       try {
         await next();
       } catch (error) {
-        if (meansUnavailable(error)) unavailable(ctx);
+        if (meansUnavailable(error)) unavailable(ctx, error);
         // The store refuses a request's writes (a code spent by another node) after oidc-provider has answered.
         else if (error instanceof oidcErrors.OIDCProviderError && error.expose) refused(ctx, error);
         else failed(ctx, error);

@@ -3,6 +3,7 @@
  * ways, the second time with a parameter that oidc-provider ignores and that the direct way leaves to it.
  */
 import test, { type ExecutionContext } from 'ava';
+import { errors } from 'oidc-provider';
 import type { Registration } from '../accounts/town.ts';
 import { openCountedTown } from './harness/counted-town.ts';
 import { serviceWith } from './harness/registration.ts';
@@ -374,6 +375,52 @@ test.serial(
   },
 );
 
+test.serial('a query that two parsers read differently is left alone', async (t) => {
+  const { href } = authorizationUrl(town, 'fahrkarte', pkce());
+  const many = '&'.repeat(1001);
+  for (const tail of ['prompt=login', 'max_age=0', 'redirect_uri=https://fremd.example/']) {
+    const before = throughKoa;
+    const { headers } = await visitor.send(`${href}${many}${tail}`);
+    t.true(throughKoa > before, tail);
+    t.false(String(headers['location']).includes('code='), tail);
+  }
+});
+
+test.serial('who may want a signed answer of introspection is answered by oidc-provider', async (t) => {
+  const { access_token: token = '' } = await tokensOf('portal');
+  for (const [accept, isDirect] of [
+    ['*/*', true],
+    ['application/json', true],
+    ['Application/Token-Introspection+JWT', false],
+    ['application/json;q=0.5, application/*', false],
+    ['application/json;q=0.1, */*', false],
+  ] as const) {
+    const headers = { authorization: basic(town, 'portal'), accept };
+    const { direct, other, wasDirect } = await both({ path: '/token/introspection', fields: { token }, headers });
+    t.is(wasDirect, isDirect, accept);
+    t.is(direct.headers['content-type'], other.headers['content-type'], accept);
+  }
+});
+
+test.serial('a grant that ends while it is extended: the service is told, as by oidc-provider', async (t) => {
+  const { Grant } = town.app.provider();
+  const plain = Grant.prototype.save;
+  Grant.prototype.save = () => Promise.reject(new errors.InvalidGrant('grant not found'));
+  try {
+    const ways = await both({
+      path: authorizationUrl(town, 'fahrkarte', pkce(), { scope: 'openid email' }).href,
+      as: visitor,
+    });
+    const told = ({ status, headers }: Answer): unknown[] => [
+      status,
+      String(headers['location']).replace(/iss=.*/, ''),
+    ];
+    t.deepEqual(told(ways.direct), told(ways.other));
+  } finally {
+    Grant.prototype.save = plain;
+  }
+});
+
 test.serial('cookies: a foreign signature, another browser’s session, none, two of a name', async (t) => {
   const url = authorizationUrl(town, 'fahrkarte', pkce());
   const own = visitor.cookies.filter(({ name }) => name.includes('session'));
@@ -384,6 +431,9 @@ test.serial('cookies: a foreign signature, another browser’s session, none, tw
     header.replace(/(\.sig=)./, '$1_'),
     header.replace(/(session=)./, '$1_'),
     `${header}; ${header}`,
+    // What other hosts of the town may set, as it does not begin with the prefix __Host-.
+    own.map(({ name, value }) => `\u00a0${name}=${value}`).join('; '),
+    own.map(({ name, value }) => `\t${name}=${value}`).join('; '),
   ]) {
     const answer = await new Visitor().send(url, { headers: { cookie } });
     const { location = '' } = answer.headers;

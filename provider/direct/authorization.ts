@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { errors, type interactionPolicy, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { cookiePairs } from '../../interactions/cookie-header.ts';
 import type { CookieSigning } from '../cookie-signing.ts';
 import { type Answer, Call, type DirectParts, plainClient } from './call.ts';
 import { type Fields, fieldsIn, SCOPE } from './form.ts';
@@ -37,7 +38,8 @@ type Asked = { readonly clientId: string; readonly redirectUri: string; readonly
 const askedIn = (query: string): Asked | undefined => {
   const fields = fieldsIn(query, KNOWN);
   const { client_id: clientId, redirect_uri: redirectUri, scope = '' } = fields ?? {};
-  if (fields === undefined || clientId === undefined || redirectUri === undefined) return undefined;
+  if (fields === undefined || clientId === undefined || redirectUri === undefined || query.includes('#'))
+    return undefined;
   if (fields['response_type'] !== 'code' || fields['code_challenge_method'] !== 'S256') return undefined;
   if (!CHALLENGE.test(fields['code_challenge'] ?? '') || !PLAIN_ADDRESS.test(redirectUri)) return undefined;
   const scopes = scope.split(' ');
@@ -47,14 +49,8 @@ const askedIn = (query: string): Asked | undefined => {
 
 /** The one value of a cookie; undefined where there is none, or where a browser sends several of that name. */
 const cookieIn = (header: string, name: string): string | undefined => {
-  let value: string | undefined;
-  for (const part of header.split(';')) {
-    const text = part.trimStart();
-    if (!text.startsWith(`${name}=`)) continue;
-    if (value !== undefined) return undefined;
-    value = text.slice(name.length + 1);
-  }
-  return value;
+  const [one, ...others] = cookiePairs(header).filter(([known]) => known === name);
+  return others.length === 0 ? one?.[1] : undefined;
 };
 
 /** Whether the policy has nothing to ask the citizen: every check of every prompt is content. */
@@ -80,16 +76,21 @@ const ESCAPED: Readonly<Record<string, string>> = { '&': '&amp;', "'": '&#39;' }
 
 export const REDIRECT_HEADERS = ['Cache-Control', 'no-store'] as const;
 
+/** What a program without wishes and a browser send; undefined where it takes more to see what is accepted. */
+const acceptsHtml = (accept: string | undefined): boolean | undefined => {
+  if (accept === undefined || accept === '*/*' || /^text\/html(?:$|,(?!.*text\/))/.test(accept)) return true;
+  return accept === 'application/json' ? false : undefined;
+};
+
 /** RFC 6749 §4.1.2 with the issuer (RFC 9207), as oidc-provider and Koa write it. */
 const redirect = (
-  accept: string | undefined,
+  html: boolean,
   redirectUri: string,
   parameters: Readonly<Record<string, string | undefined>>,
   cookies: readonly string[],
 ): Answer => {
   const to = new URL(redirectUri);
   for (const [name, value] of Object.entries(parameters)) if (value !== undefined) to.searchParams.set(name, value);
-  const html = accept === undefined || /text\/(?:html|\*)|\*\/\*/.test(accept);
   const shown = html ? to.href.replace(/[&']/g, (sign) => ESCAPED[sign] ?? sign) : to.href;
   return {
     kind: 'redirect',
@@ -141,8 +142,9 @@ export const authorization = (parts: AuthorizationParts) => {
 
   return async (req: IncomingMessage, query: string): Promise<Answer | undefined> => {
     const asked = askedIn(query);
+    const html = acceptsHtml(req.headers.accept);
     const id = asked && sessionId(req.headers.cookie ?? '');
-    if (asked === undefined || id === undefined) return undefined;
+    if (asked === undefined || html === undefined || id === undefined) return undefined;
     const { clientId, redirectUri, fields } = asked;
     const client = await plainClient(parts, clientId);
     if (client === undefined || client.redirectUriAllowed(redirectUri) !== true) return undefined;
@@ -159,7 +161,7 @@ export const authorization = (parts: AuthorizationParts) => {
     const account = await settings.findAccount?.(ctx, accountId);
     if (account === undefined) return undefined;
     oidc.entity('Account', account);
-    const grant = await settings.loadExistingGrant?.(ctx);
+    const grant = await orElsewhere(async () => settings.loadExistingGrant?.(ctx));
     if (grant?.accountId !== accountId || grant.clientId !== clientId) return undefined;
     oidc.entity('Grant', grant);
     const scope = grant.getOIDCScopeFiltered(oidc.requestParamOIDCScopes);
@@ -196,6 +198,6 @@ export const authorization = (parts: AuthorizationParts) => {
     if (value === undefined) return undefined;
     provider.emit('authorization.success', ctx, { code: value });
     const answered = { code: value, state: fields['state'], iss: provider.issuer };
-    return redirect(req.headers.accept, redirectUri, answered, cookies(session));
+    return redirect(html, redirectUri, answered, cookies(session));
   };
 };

@@ -12,6 +12,8 @@ export const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+(?: [\x21\x23-\x5B\x5D-\x7E]+)*$
 const LARGEST_BYTES = 8 * 1024;
 const FORM = /^application\/x-www-form-urlencoded(?:;\s*charset="?utf-8"?)?$/i;
 const MARK_OF_BYTE_ORDER = 0xef;
+/** Unless told otherwise, `parse` leaves out what comes after a thousand. */
+const ALL_KEYS = { maxKeys: 0 };
 
 /** How long the form is that comes with a request; undefined where it is no plain form, or longer than a form should be. */
 export const formLength = ({ headers }: IncomingMessage): number | undefined => {
@@ -46,7 +48,7 @@ export const giveBack = (req: IncomingMessage, body: Buffer): void => {
 /** The fields of a form or query; undefined if one of them comes twice, or is none that is `known`. */
 export const fieldsIn = (text: string, known: ReadonlySet<string>): Fields | undefined => {
   const fields: Record<string, string> = {};
-  for (const [name, value] of Object.entries(parse(text))) {
+  for (const [name, value] of Object.entries(parse(text, '&', '=', ALL_KEYS))) {
     if (typeof value !== 'string' || !known.has(name)) return undefined;
     if (value !== '') fields[name] = value;
   }

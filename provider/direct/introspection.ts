@@ -3,8 +3,8 @@ import { type Answer, Call, type DirectParts, grantOf, isOpaque, jsonAnswer, ses
 import { authenticated, formFields } from './form.ts';
 
 const KNOWN = new Set(['token', 'token_type_hint', 'client_id', 'client_secret']);
-/** Whoever can read a signed answer says so (RFC 9701 §4). */
-const SIGNED = 'application/token-introspection+jwt';
+/** Whoever can read a signed answer says so (RFC 9701 §4), in as many ways as there are to say what is accepted; these do not. */
+const PLAIN_JSON = new Set([undefined, '*/*', 'application/json', 'application/json, text/plain, */*']);
 const INACTIVE = { active: false } as const;
 
 /** RFC 7662, in oidc-provider's steps. */
@@ -15,7 +15,7 @@ export const introspection =
     const { introspection: feature } = settings.features ?? {};
     const fields = formFields(body, KNOWN);
     const value = fields?.['token'];
-    if (fields === undefined || !isOpaque(value) || req.headers.accept?.includes(SIGNED) === true) return undefined;
+    if (fields === undefined || !isOpaque(value) || !PLAIN_JSON.has(req.headers.accept)) return undefined;
     const client = await authenticated(parts, req, fields);
     if (client === undefined || client['introspectionEncryptedResponseAlg'] !== undefined) return undefined;
 

@@ -62,6 +62,7 @@ const clientCredentials: Grants = async ({ provider, settings }, call, client, {
     token.resourceServer = api;
     token.scope = scopes.filter((one) => api.scopes.has(one)).join(' ') || undefined;
   }
+  call.oidc.entity('ClientCredentials', token);
   const value = await token.save();
   return jsonAnswer({
     access_token: value,
@@ -209,7 +210,7 @@ const authorizationCode: Grants = async (parts, call, client, fields) => {
 };
 
 const REFRESHED = 'refresh_token';
-const refreshedType = (gty = ''): string => (gty.endsWith(REFRESHED) ? gty : `${gty} ${REFRESHED}`);
+const refreshedType = (gty: string): string => (gty.endsWith(REFRESHED) ? gty : `${gty} ${REFRESHED}`);
 
 /** RFC 6749 §6; rotated where the settings say so (RFC 9700 §4.14.2). */
 const refreshToken: Grants = async (parts, call, client, fields) => {
@@ -217,8 +218,9 @@ const refreshToken: Grants = async (parts, call, client, fields) => {
   if (!isOpaque(value) || scope !== undefined || resource !== undefined) return undefined;
   const before = await parts.provider.RefreshToken.find(value, AS_IT_IS);
   if (before === undefined || before.clientId !== client.clientId) return undefined;
+  const { gty: type } = before;
   const found = await standing(parts, call, before);
-  if (found === undefined) return undefined;
+  if (found === undefined || type === undefined) return undefined;
 
   call.oidc.entity('RefreshToken', before);
   call.oidc.entity('Grant', found.grant);
@@ -231,11 +233,11 @@ const refreshToken: Grants = async (parts, call, client, fields) => {
     await before.consume();
     call.oidc.entity('RotatedRefreshToken', before);
     const rotations = (before.rotations ?? 0) + 1;
-    const more = { gty: refreshedType(before.gty), rotations, iiat: before.iiat };
+    const more = { gty: refreshedType(type), rotations, iiat: before.iiat };
     current = newRefreshToken(parts, call, client, before, more);
     currentValue = await current.save();
   }
-  const access = accessToken(parts, call, current, client, found, refreshedType(current.gty));
+  const access = accessToken(parts, call, current, client, found, refreshedType(type));
   const accessValue = await access.save();
   return jsonAnswer({
     access_token: accessValue,
