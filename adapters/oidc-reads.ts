@@ -252,10 +252,9 @@ export const createReads = (
     holds(row: SessionRow, { accountId, clientId = '', grantId }: BoundToken): boolean {
       const { payload, others } = openSession(row);
       if (payload.accountId !== accountId || (payload.exp ?? 0) <= now().getTime() / 1000) return false;
-      return (
-        grantId !== undefined &&
-        (payload.authorizations?.[clientId]?.grantId === grantId || others[clientId]?.includes(grantId) === true)
-      );
+      const authorization = payload.authorizations?.[clientId];
+      if (authorization === undefined || grantId === undefined) return false;
+      return authorization.grantId === grantId || others[clientId]?.includes(grantId) === true;
     },
 
     /** The session as the token that this request has just read must see it. */

@@ -26,6 +26,13 @@ export const grantsOf = ({ payload, others }: StoredSession): string[] => {
   return [...new Set([...current, ...Object.values(others).flat()])];
 };
 
+/** What a session keeps beside its payload: a service that was signed out of comes back with nothing of before. */
+export const othersOf = (
+  stored: StoredSession | undefined,
+  { authorizations = {} }: AdapterPayload,
+): StoredSession['others'] =>
+  Object.fromEntries(Object.entries(stored?.others ?? {}).filter(([client]) => authorizations[client] !== undefined));
+
 const whose = (
   base: AdapterPayload | undefined,
   ours: AdapterPayload,

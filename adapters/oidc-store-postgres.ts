@@ -6,7 +6,7 @@ import { type ArtifactTable, copyOf, createReads } from './oidc-reads.ts';
 import { createReplayMarks } from './oidc-replay-marks.ts';
 import { type Insert, keyOf, RequestScope, requestScope } from './oidc-request-scope.ts';
 import { createRevocations } from './oidc-revocations.ts';
-import { sessionFingerprint } from './oidc-session-merge.ts';
+import { othersOf, sessionFingerprint } from './oidc-session-merge.ts';
 import type { Shelf } from './oidc-shelf-redis.ts';
 import { type AccountReader, type FleetingStore, HAS_GRANT, kindOf, type OidcStore, spent } from './oidc-store.ts';
 import { createWrites } from './oidc-writes.ts';
@@ -212,7 +212,7 @@ export const createPostgresStore = (
       if (unchanged && known && read !== undefined && writes.isFresh(read)) return writes.flush(scope);
       await writes.flush(scope, {
         uid,
-        stored: { payload, others: before?.others ?? {} },
+        stored: { payload, others: othersOf(before, payload) },
         expiresAt: expiry(seconds),
         base: read,
         bind: known ? undefined : sessionId,

@@ -113,7 +113,7 @@ export const declareSessionSuite = (open: () => Promise<StoreFixture>): void => 
     'two tabs of one service: the tokens of both are good, and a later change keeps it so',
     async (t, { store }) => {
       const accountId = randomUUID();
-      const session = await newSession(store, { accountId });
+      const session = await newSession(store, { accountId, exp: Math.floor(Date.now() / 1000) + TTL });
       const grants = [await newGrant(store, accountId), await newGrant(store, accountId)] as const;
       await useSession(store, session.jti, authorize('library', grants[0].jti), {
         meanwhile: () => useSession(store, session.jti, authorize('library', grants[1].jti)),
@@ -134,6 +134,23 @@ export const declareSessionSuite = (open: () => Promise<StoreFixture>): void => 
           t.is(seen?.authorizations?.['library']?.grantId, grantId);
         });
       }
+      const holding = async (): Promise<boolean[]> => {
+        const tokens = grants.map(({ jti: grantId }) => ({
+          grantId,
+          accountId,
+          clientId: 'library',
+          sessionUid: session.uid,
+        }));
+        return Promise.all(tokens.map((one) => store.inRequest(() => store.sessionHolds(one))));
+      };
+      t.deepEqual(await holding(), [true, true]);
+      await useSession(store, session.jti, ({ authorizations: { library: _library, ...others } = {}, ...rest }) => ({
+        ...rest,
+        authorizations: others,
+      }));
+      t.deepEqual(await holding(), [false, false], 'signed out of this service alone');
+      await useSession(store, session.jti, authorize('library'));
+      t.deepEqual(await holding(), [false, false], 'a new sign-on brings nothing of before back');
     },
   );
 
