@@ -97,7 +97,8 @@ const reservePassing = prepared<Reserved>('attempts_reserve_passing', `${RESERVE
 
 const reserveHere = async (ctx: Context, buckets: readonly Bucket[]): Promise<Reservation> => {
   const now = ctx.now();
-  const reserving = buckets.every(isPassing) ? reservePassing : reserveAll;
+  // What a transaction does besides must wait for the disk.
+  const reserving = buckets.every(isPassing) && ctx.db.isTransaction !== true ? reservePassing : reserveAll;
   const [found] = await reserving(
     ctx,
     buckets.map((bucket) => handle(ctx, bucket)),
@@ -147,45 +148,43 @@ const releaseHere = async (ctx: Context, buckets: readonly Bucket[], reservedAt:
   );
 };
 
-/** Empties a bucket, after a sign-in that succeeded. */
-export const reset = async (ctx: Context, bucket: Bucket): Promise<void> => {
-  await ctx
-    .db('attempts')
-    .where({ bucket: handle(ctx, bucket) })
-    .delete();
-};
-
+const CLEAR = `WITH ${heldSql('$1::bytea || $2::bytea[]')},
+  emptied AS (DELETE FROM attempts WHERE bucket = $1 AND (SELECT count(*) FROM held) > 0),
+  given_back AS (${releaseSql('$2', '$3')})`;
+const clearAll = prepared('attempts_clear', `${CLEAR} SELECT`);
 const settleAll = prepared(
   'attempts_settle',
-  `WITH ${heldSql('$1::bytea || $2::bytea[]')},
-     emptied AS (DELETE FROM attempts WHERE bucket = $1 AND (SELECT count(*) FROM held) > 0),
-     given_back AS (${releaseSql('$2', '$3')})
-   INSERT INTO activities (reference, sealed, expires_on) VALUES ($4, $5, $6) RETURNING ${NOT_WAITING_FOR_DISK}`,
+  `${CLEAR} INSERT INTO activities (reference, sealed, expires_on) VALUES ($4, $5, $6) RETURNING ${NOT_WAITING_FOR_DISK}`,
 );
 
-/**
- * After a sign-in that succeeded: empties the citizen's own bucket, gives back one attempt in each of the others and
- * notes the sign-in, all or nothing. It does not wait for the disk: the session that follows does, and whatever was
- * written before it is there with it.
- */
-export const settle = async (
-  ctx: Context,
-  [own, ...shared]: readonly [Bucket, ...Bucket[]],
-  reservedAt: Date,
-  { reference, sealed, expiresOn }: Line,
-): Promise<void> => {
+/** The citizen's own bucket, and those that are shared with others. */
+type Proven = readonly [own: Bucket, ...shared: Bucket[]];
+type Clearing = readonly [own: Buffer, shared: Buffer[], ends: Date[]];
+
+const clearing = async (ctx: Context, [own, ...shared]: Proven, reservedAt: Date): Promise<Clearing> => {
   const passing = ctx.limits === undefined ? [] : shared.filter(isPassing);
   const done = passing.length > 0 && (await ctx.limits?.release(counted(ctx, passing, reservedAt)));
   const here = done ? shared.filter((bucket) => !isPassing(bucket)) : shared;
-  await settleAll(
-    ctx,
-    handle(ctx, own),
-    here.map((bucket) => handle(ctx, bucket)),
-    here.map((bucket) => windowEnd(reservedAt, bucket)),
-    reference,
-    sealed,
-    expiresOn,
-  );
+  const ends = here.map((bucket) => windowEnd(reservedAt, bucket));
+  return [handle(ctx, own), here.map((bucket) => handle(ctx, bucket)), ends];
+};
+
+/** After a secret was right: empties the citizen's own bucket, and gives back one attempt in each of the others. */
+export const clear = async (ctx: Context, buckets: Proven, reservedAt: Date): Promise<void> => {
+  await clearAll(ctx, ...(await clearing(ctx, buckets, reservedAt)));
+};
+
+/**
+ * After a sign-in that succeeded: `clear`, and a note of the sign-in, all or nothing. Not within a transaction: it does
+ * not wait for the disk. The session that follows does, and whatever was written before it is there with it.
+ */
+export const settle = async (
+  ctx: Context,
+  buckets: Proven,
+  reservedAt: Date,
+  { reference, sealed, expiresOn }: Line,
+): Promise<void> => {
+  await settleAll(ctx, ...(await clearing(ctx, buckets, reservedAt)), reference, sealed, expiresOn);
 };
 
 /** IPv6 addresses of one household share a prefix of this length and can be changed at will behind it. */

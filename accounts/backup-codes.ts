@@ -98,7 +98,6 @@ const spendAs = async (
   code: string,
   buckets: readonly [attempts.Bucket, ...attempts.Bucket[]],
 ): Promise<Spent> => {
-  const [own, ...shared] = buckets;
   const reservedAt = ctx.now();
   const reservation = await attempts.reserve(ctx, buckets);
   if (reservation.outcome === 'wait') return reservation;
@@ -115,8 +114,7 @@ const spendAs = async (
       return { outcome: 'wrong' };
     }
     const remaining = await left(tx, account);
-    await attempts.reset(tx, own);
-    await attempts.release(tx, shared, reservedAt);
+    await attempts.clear(tx, buckets, reservedAt);
     await audit.record(tx, 'backup-code-spent', { account, detail: { left: remaining } });
     return { outcome: 'spent', left: remaining };
   });

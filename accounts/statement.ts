@@ -24,7 +24,7 @@ export const prepared =
   };
 
 /**
- * A column of a statement whose loss in a crash harms nobody, or that something follows which waits: its transaction does
- * not wait until it is on the disk.
+ * A column of a statement whose loss in a crash harms nobody, or that something follows which waits: its transaction, as
+ * a whole, does not wait until it is on the disk.
  */
 export const NOT_WAITING_FOR_DISK = `set_config('synchronous_commit', 'off', true) AS unwaited`;

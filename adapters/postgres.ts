@@ -109,7 +109,8 @@ export const connect = (url: string, options: { applicationName: string; max: nu
     min: options.max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
-    options: '-c plan_cache_mode=force_generic_plan',
+    // Bytes are read as hexadecimal digits, whatever database or role say.
+    options: '-c plan_cache_mode=force_generic_plan -c bytea_output=hex',
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     keepAlive: true,
   });

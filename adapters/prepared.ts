@@ -101,7 +101,13 @@ export class Prepared implements Submittable {
     const wire = connection as unknown as Wire;
     const parsed = wire.parsedStatements[this.name];
     if (parsed !== undefined && parsed !== this.text) return new Error(`${this.name} is another prepared statement`);
-    const values = this.#values.map(parameter);
+    let values: (string | Buffer | null)[];
+    try {
+      values = this.#values.map(parameter);
+    } catch (error) {
+      // Thrown, it would leave the connection waiting for an answer to nothing.
+      return error as Error;
+    }
     const known = described.get(connection) ?? new Map<string, readonly Column[]>();
     described.set(connection, known);
     const columns = parsed === undefined ? undefined : known.get(this.name);

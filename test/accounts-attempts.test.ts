@@ -1,5 +1,6 @@
 import test from 'ava';
 import * as attempts from '../accounts/attempts.ts';
+import { inTransaction } from '../accounts/context.ts';
 import { openDomain } from './harness/domain.ts';
 
 const account = (key: string, limit = 10): attempts.Bucket => ({ kind: 'account', key, limit, windowSeconds: 900 });
@@ -52,11 +53,13 @@ test('neither do those who give back, and those who have signed in', async (t) =
       Array.from({ length: 40 }, async (_, n) => {
         const others = n % 2 === 0 ? shared : shared.toReversed();
         await attempts.reserve(ctx, [own, ...others]);
-        await (n % 3 === 0 ? attempts.release(ctx, others, at) : attempts.settle(ctx, [own, ...others], at, line));
+        if (n % 3 === 0) await attempts.release(ctx, others, at);
+        else if (n % 3 === 1) await attempts.settle(ctx, [own, ...others], at, line);
+        else await inTransaction(ctx, (tx) => attempts.clear(tx, [own, ...others], at));
       }),
     ),
   );
-  await attempts.reset(ctx, own);
+  await attempts.clear(ctx, [own], at);
   t.deepEqual(await ctx.db('attempts').select('count'), [{ count: 1 }, { count: 1 }]);
   await domain.database.drop();
 });
@@ -87,8 +90,18 @@ test('an attempt is given back in its own window only', async (t) => {
   t.is((await attempts.reserve(ctx, [bucket])).outcome, 'ok');
   await attempts.release(ctx, [bucket], reservedAt);
   t.is((await attempts.reserve(ctx, [bucket])).outcome, 'wait');
-  await attempts.reset(ctx, bucket);
+  await attempts.clear(ctx, [bucket], ctx.now());
   t.is((await attempts.reserve(ctx, [bucket])).outcome, 'ok');
+  await domain.database.drop();
+});
+
+test('a limit that a crash may take does not keep what stands beside it in a transaction from the disk', async (t) => {
+  const domain = await openDomain();
+  const mode = await inTransaction(domain.ctx, async (tx) => {
+    t.is((await attempts.reserve(tx, [address('home')])).outcome, 'ok');
+    return (await tx.db.raw('SHOW synchronous_commit')).rows;
+  });
+  t.deepEqual(mode, [{ synchronous_commit: 'on' }]);
   await domain.database.drop();
 });
 

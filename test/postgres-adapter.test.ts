@@ -214,6 +214,14 @@ test('a prepared statement gives back what it was given, on every connection and
   t.deepEqual(await run(pool, 'none', 'SELECT 1 AS one WHERE false', []), []);
   await run(pool, 'same', 'SELECT 1 AS one', []);
   await t.throwsAsync(Promise.all([1, 2].map(() => run(pool, 'same', 'SELECT 2 AS two', []))));
+  // On a connection that is kept, as by a transaction, what cannot be written holds up nothing after it.
+  const client = (await pool.connect()) as pg.PoolClient & {
+    prepared(name: string, text: string, values: readonly Date[]): Promise<unknown[]>;
+  };
+  const at = (when: Date): Promise<unknown[]> => client.prepared('at', 'SELECT $1::timestamptz AS at', [when]);
+  await t.throwsAsync(at(new Date(Number.NaN)), { instanceOf: RangeError });
+  t.deepEqual(await at(time), [{ at: time }]);
+  client.release();
   await close();
   await database.drop();
 });
