@@ -2,7 +2,7 @@
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { CardQuestion } from '../../adapters/eid-messages.ts';
-import { createEidServer, type EidServer, type EidServerSettings } from '../../adapters/eid-server.ts';
+import { createEidServer, type EidServerSettings } from '../../adapters/eid-server.ts';
 import { createAuthority, type Pair, xmlPair } from '../../infra/sandbox/counterparts/certificates.ts';
 import { type EidClientOptions, startEidClient } from '../../infra/sandbox/counterparts/eid-client.ts';
 import { type EidServerOptions, startEidServer } from '../../infra/sandbox/counterparts/eid-server.ts';
@@ -124,5 +124,3 @@ export const useCard = async (
   });
   return { status: second.status, back: second.headers.get('location') ?? undefined, page };
 };
-
-export type { EidServer };
