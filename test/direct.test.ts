@@ -421,6 +421,25 @@ test.serial('a grant that ends while it is extended: the service is told, as by 
   }
 });
 
+test.serial('what the store refuses last of all is told as by oidc-provider', async (t) => {
+  const { RefreshToken } = town.app.provider();
+  const [first, second] = [await tokensOf('app'), await tokensOf('app')];
+  const request = (token: string | undefined): Request => ({
+    path: '/token',
+    fields: { grant_type: 'refresh_token', refresh_token: token ?? '', client_id: 'app' },
+  });
+  const plain = RefreshToken.prototype.consume;
+  RefreshToken.prototype.consume = () => Promise.reject(new errors.InvalidGrant('refresh token already used'));
+  try {
+    const { direct, other } = await both(request(first['refresh_token']), request(second['refresh_token']));
+    t.is(direct.status, 400);
+    t.deepEqual(headersOf(direct), headersOf(other));
+    t.deepEqual(json(direct), json(other));
+  } finally {
+    RefreshToken.prototype.consume = plain;
+  }
+});
+
 test.serial('cookies: a foreign signature, another browser’s session, none, two of a name', async (t) => {
   const url = authorizationUrl(town, 'fahrkarte', pkce());
   const own = visitor.cookies.filter(({ name }) => name.includes('session'));

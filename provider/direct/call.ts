@@ -98,14 +98,16 @@ export const plainClient = async (
   return registration !== undefined && isPlainService(registration) ? provider.Client.find(id) : undefined;
 };
 
-/** The headers of oidc-provider's answers to a program, which sends no `Origin`. */
+/** What oidc-provider says of origins to a program that sends none. */
+export const FOR_ALL_ORIGINS = [
+  ['Vary', 'Origin'],
+  ['Access-Control-Allow-Origin', '*'],
+  ['Access-Control-Expose-Headers', 'WWW-Authenticate'],
+] as const;
+
+/** The headers of its answers to a program. */
 export const JSON_HEADERS = [
-  'Vary',
-  'Origin',
-  'Access-Control-Allow-Origin',
-  '*',
-  'Access-Control-Expose-Headers',
-  'WWW-Authenticate',
+  ...FOR_ALL_ORIGINS.flat(),
   'Cache-Control',
   'no-store',
   'Content-Type',

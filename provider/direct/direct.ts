@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { withPatience } from '../../adapters/patience.ts';
 import { type AuthorizationParts, authorization, REDIRECT_HEADERS } from './authorization.ts';
-import { type Answer, JSON_HEADERS } from './call.ts';
+import { type Answer, FOR_ALL_ORIGINS, JSON_HEADERS } from './call.ts';
 import { formLength, giveBack, readBody } from './form.ts';
 import { introspection } from './introspection.ts';
 import { token } from './token.ts';
@@ -28,6 +28,7 @@ export type DirectAnswers = {
 const SPECIAL = ['dpop', 'origin', 'client-cert', 'oauth-client-attestation', 'oauth-client-attestation-pop'] as const;
 
 const AUTHORIZATION = '/auth?';
+const isAuthorization = ({ url = '' }: IncomingMessage): boolean => url.startsWith(AUTHORIZATION);
 const NO_BODY = Buffer.alloc(0);
 /** Nothing is undone: what is refused here was refused before anything was stored, or by the store as a whole. */
 const NEVER = (): boolean => false;
@@ -54,7 +55,7 @@ export const createDirect = (deps: DirectDeps): DirectAnswers => {
   const wayOf = (req: IncomingMessage): Way | undefined => {
     const { method, url = '' } = req;
     if (method === 'GET') {
-      if (url.startsWith(AUTHORIZATION)) {
+      if (isAuthorization(req)) {
         const query = url.slice(AUTHORIZATION.length);
         return { part: 'whole', work: () => ways.authorization(req, query) };
       }
@@ -89,6 +90,7 @@ export const createDirect = (deps: DirectDeps): DirectAnswers => {
         return 'elsewhere';
       } catch (failure) {
         if (req.method === 'POST') giveBack(req, body);
+        if (!isAuthorization(req)) for (const [name, value] of FOR_ALL_ORIGINS) res.setHeader(name, value);
         return { failure };
       }
     },
