@@ -9,7 +9,7 @@ const REPLAY_KNOWN = `interval '10 minutes'`;
  * The one row of a table under a key, for the row before it. A plain join leaves it to the planner's guess of sizes to
  * read a whole table for one row, and the guess is kept for as long as the statement is prepared; a LIMIT keeps it out.
  */
-export const oneOf = (table: string, alias: string, condition: string): string =>
+const oneOf = (table: string, alias: string, condition: string): string =>
   `LATERAL (SELECT * FROM ${table} ${alias} WHERE ${condition} LIMIT 1) ${alias}`;
 
 /** The reading statements: each brings along what oidc-provider is going to ask for next. `$1` is the time. */

@@ -294,9 +294,15 @@ test.serial('an unsigned or resigned session cookie is no session', async (t) =>
   }
 });
 
-/** What a neighbour's host (www.town.example beside id.town.example) can put into a browser: all but `__Host-` cookies. */
+/**
+ * What a neighbour's host (www.town.example beside id.town.example) can put into a browser: all but `__Host-` cookies, and
+ * such as begin otherwise and only look like them.
+ */
 const toss = (from: Visitor, to: Visitor): void => {
-  to.cookies.push(...from.cookies.filter(({ name }) => !name.startsWith('__Host-')));
+  for (const cookie of from.cookies) {
+    const guarded = cookie.name.startsWith('__Host-');
+    for (const before of guarded ? ['\u00a0', '\t'] : ['']) to.cookies.push({ ...cookie, name: before + cookie.name });
+  }
 };
 
 test.serial('cookies tossed from a neighbouring host bring nobody into the sign-in of another browser', async (t) => {
