@@ -148,7 +148,8 @@ export const authorization = (parts: AuthorizationParts) => {
     const { clientId, redirectUri, fields } = asked;
     const client = await plainClient(parts, clientId);
     if (client === undefined || client.redirectUriAllowed(redirectUri) !== true) return undefined;
-    if (!client.responseTypeAllowed('code') || DEMANDS.some((name) => client[name] === 0 || Boolean(client[name]))) return undefined;
+    if (!client.responseTypeAllowed('code') || DEMANDS.some((name) => client[name] === 0 || Boolean(client[name])))
+      return undefined;
 
     const session = await provider.Session.find(id);
     const { accountId } = session ?? {};
