@@ -250,11 +250,9 @@ export const createReads = (
 
     /** Whether a session is as the token needs it; see `withGrantOf` for tokens of parallel sign-ins. */
     holds(row: SessionRow, { accountId, clientId = '', grantId }: BoundToken): boolean {
-      const { payload, others } = openSession(row);
+      const payload = withGrantOf(openSession(row), { clientId, ...(grantId !== undefined && { grantId }) });
       if (payload.accountId !== accountId || (payload.exp ?? 0) <= now().getTime() / 1000) return false;
-      const authorization = payload.authorizations?.[clientId];
-      if (authorization === undefined || grantId === undefined) return false;
-      return authorization.grantId === grantId || others[clientId]?.includes(grantId) === true;
+      return grantId !== undefined && payload.authorizations?.[clientId]?.grantId === grantId;
     },
 
     /** The session as the token that this request has just read must see it. */

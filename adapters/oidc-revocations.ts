@@ -5,7 +5,7 @@ import type { Reads } from './oidc-reads.ts';
 import { keyOf, type RequestScope } from './oidc-request-scope.ts';
 import { grantGone, PURGE_MARGIN_SECONDS } from './oidc-store.ts';
 import { NOT_WAITING_FOR_DISK } from './oidc-store-sql.ts';
-import { accountOf } from './oidc-writes.ts';
+import { accountOf, MERGE_ATTEMPTS } from './oidc-writes.ts';
 import { run } from './prepared.ts';
 
 const LISTED_AT_ONCE = 1000;
@@ -20,9 +20,6 @@ const PURGED = [
   ['fleeting_notes', 'id'],
   ['replay_marks', 'id'],
 ] as const;
-
-/** Each round has a winner, so that the last of so many parallel requests is through after as many rounds. */
-const JOIN_ATTEMPTS = 50;
 
 /** Families of one id begin anywhere, so that what lies elsewhere of an ended grant is never taken for this one's. */
 const NEW_GRANT = `INSERT INTO oidc_grants (id, account_id, sealed, expires_at, family)
@@ -121,7 +118,7 @@ export const createRevocations = (
         const stored = await run(pool, 'oidc_grant_new', NEW_GRANT, [grant, account, seal(joined), expiresAt]);
         if (stored.length === 1) return;
       }
-      for (let attempt = 0; attempt < JOIN_ATTEMPTS; attempt += 1) {
+      for (let attempt = 0; attempt < MERGE_ATTEMPTS; attempt += 1) {
         if (before !== undefined) {
           const { rowCount } = await pool.query({
             name: 'oidc_grant_change',
@@ -136,7 +133,7 @@ export const createRevocations = (
         if (before === undefined) throw grantGone();
         joined = joinGrants(JSON.parse(keys.openShared('oidc:Grant', grant, before)) as AdapterPayload, payload);
       }
-      throw new Error(`a grant was changed ${JOIN_ATTEMPTS} times while it was being saved`);
+      throw new Error(`a grant was changed ${MERGE_ATTEMPTS} times while it was being saved`);
     },
 
     /** The foreign keys take the grant's tokens and codes with it. */

@@ -28,10 +28,10 @@ export const grantsOf = ({ payload, others }: StoredSession): string[] => {
 
 /** What a session keeps beside its payload: a service that was signed out of comes back with nothing of before. */
 export const othersOf = (
-  stored: StoredSession | undefined,
+  others: StoredSession['others'],
   { authorizations = {} }: AdapterPayload,
 ): StoredSession['others'] =>
-  Object.fromEntries(Object.entries(stored?.others ?? {}).filter(([client]) => authorizations[client] !== undefined));
+  Object.fromEntries(Object.entries(others).filter(([client]) => authorizations[client] !== undefined));
 
 const whose = (
   base: AdapterPayload | undefined,
@@ -76,7 +76,6 @@ export const mergeSessions = (
       others.set(client, [...(others.get(client) ?? []), lost].slice(-OTHERS_PER_CLIENT));
     }
   }
-  for (const client of others.keys()) if (!merged.has(client)) others.delete(client);
 
   const state = same(ours.payload.state, base?.payload.state) ? theirs.payload.state : ours.payload.state;
   const payload: AdapterPayload = {
@@ -88,7 +87,7 @@ export const mergeSessions = (
     state,
     authorizations: Object.fromEntries(merged),
   };
-  return { payload, others: Object.fromEntries(others) };
+  return { payload, others: othersOf(Object.fromEntries(others), payload) };
 };
 
 /**

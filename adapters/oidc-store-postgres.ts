@@ -212,7 +212,7 @@ export const createPostgresStore = (
       if (unchanged && known && read !== undefined && writes.isFresh(read)) return writes.flush(scope);
       await writes.flush(scope, {
         uid,
-        stored: { payload, others: othersOf(before, payload) },
+        stored: { payload, others: othersOf(before?.others ?? {}, payload) },
         expiresAt: expiry(seconds),
         base: read,
         bind: known ? undefined : sessionId,

@@ -20,7 +20,7 @@ import { perTurn } from './per-turn.ts';
 import { run } from './prepared.ts';
 
 /** Each round of saving has a winner, so that the last of so many parallel requests is through after as many rounds. */
-const MERGE_ATTEMPTS = 50;
+export const MERGE_ATTEMPTS = 50;
 /** After a few rounds the losers step back for a random moment, and do not all come again at once. */
 const EAGER_ATTEMPTS = 3;
 const STEP_BACK_MS = 20;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import createKnex, { type Knex } from 'knex';
 import pg from 'pg';
 import { beginWait, type Patience } from './patience.ts';
-import { Prepared, type Value } from './prepared.ts';
+import { run, type Value } from './prepared.ts';
 import { asIn, requestContext } from './request-context.ts';
 import { beginPart } from './tracing.ts';
 
@@ -65,12 +65,7 @@ class ImpatientClient extends pg.Client {
 
   /** Runs a prepared statement within whatever this connection is in; what `accounts/` runs often goes out here. */
   prepared(name: string, text: string, values: readonly Value[]): Promise<unknown[]> {
-    return new Promise((resolve, reject) => {
-      this.query(new Prepared(name, text, values), undefined, (error: Error | null | undefined, rows: unknown[]) => {
-        if (error) reject(error);
-        else resolve(rows);
-      });
-    });
+    return run(this, name, text, values);
   }
 }
 

@@ -80,7 +80,7 @@ type Wire = {
  * A statement that is run many thousand times. Against `pg`'s own query it asks for the columns but once, and sends and
  * reads bytes without detours.
  */
-export class Prepared implements Submittable {
+class Prepared implements Submittable {
   readonly name: string;
   readonly text: string;
   /** Put in by the client. */
@@ -159,15 +159,15 @@ export class Prepared implements Submittable {
   }
 }
 
-/** Runs a prepared statement; `name` belongs to this very text. Resolves to its rows. */
-export const run = <R>(pool: Pool, name: string, text: string, values: readonly Value[]): Promise<R[]> =>
+/** Runs a prepared statement, on any connection or on that one; `name` belongs to this very text. Resolves to its rows. */
+export const run = <R>(on: Pick<Pool, 'query'>, name: string, text: string, values: readonly Value[]): Promise<R[]> =>
   new Promise((resolve, reject) => {
     const settled = (error: Error | null | undefined, rows: unknown): void => {
       if (error) reject(error);
       else resolve(rows as R[]);
     };
-    (pool.query as unknown as (query: Prepared, values: undefined, callback: typeof settled) => void).call(
-      pool,
+    (on.query as unknown as (query: Prepared, values: undefined, callback: typeof settled) => void).call(
+      on,
       new Prepared(name, text, values),
       undefined,
       settled,
