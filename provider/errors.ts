@@ -33,6 +33,9 @@ function kindOf(code: string, status: number, error: unknown): ErrorKind {
 const inOneLine = ({ what, facts, todo }: Described): string =>
   [what, ...facts.map(([label, value]) => `${label}: ${value}.`), todo].join(' ');
 
+/** A browser: programs are answered with JSON. */
+const wantsPage = (ctx: Koa.Context): boolean => ctx.accepts('json', 'html') === 'html';
+
 /** The error pages of everything that is not in interactions/, and what is logged of errors. */
 export function createErrors({ issuer, town, log, failures, sandbox }: ErrorParts) {
   // Without a path, so that the language switcher does not lead to a request that lost its parameters.
@@ -50,7 +53,7 @@ export function createErrors({ issuer, town, log, failures, sandbox }: ErrorPart
   /** A page for a browser, JSON for a program. */
   const answer = (ctx: Koa.Context, error: PageError): void => {
     ctx.remove('location');
-    if (ctx.accepts('json', 'html') === 'html') {
+    if (wantsPage(ctx)) {
       sendError(ctx, shell(ctx), error);
       return;
     }
@@ -62,7 +65,7 @@ export function createErrors({ issuer, town, log, failures, sandbox }: ErrorPart
 
   const unavailable = (ctx: Koa.Context, error: unknown): void => {
     ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
-    const forProgram = error instanceof ServiceUnavailable && ctx.accepts('json', 'html') !== 'html';
+    const forProgram = error instanceof ServiceUnavailable && !wantsPage(ctx);
     const detail = forProgram ? error.error_description : undefined;
     answer(ctx, { kind: 'unavailable', status: 503, code: 'temporarily_unavailable', detail });
   };
@@ -125,7 +128,7 @@ export function createErrors({ issuer, town, log, failures, sandbox }: ErrorPart
         return;
       }
       if (ctx.status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
-      if (ctx.status === 404 && ctx.body == null && ctx.accepts('json', 'html') === 'html') {
+      if (ctx.status === 404 && ctx.body == null && wantsPage(ctx)) {
         sendError(ctx, shell(ctx), { kind: 'notFound', status: 404, code: 'not_found' });
       }
     },

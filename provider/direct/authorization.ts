@@ -21,7 +21,7 @@ const CHALLENGE = /^[A-Za-z0-9._~-]{43,128}$/;
 /** An address that comes out of every encoding as it went in. */
 const PLAIN_ADDRESS = /^[A-Za-z0-9\-._~:/?#@!$&'()*+,;=]+$/;
 
-/** What a client's metadata may demand of every request of its. */
+/** What a client's metadata may demand of every request of its; of `defaultMaxAge`, 0 is the strictest. */
 const DEMANDS = [
   'responseModes',
   'defaultAcrValues',
@@ -48,8 +48,8 @@ const askedIn = (query: string): Asked | undefined => {
 };
 
 /** The one value of a cookie; undefined where there is none, or where a browser sends several of that name. */
-const cookieIn = (header: string, name: string): string | undefined => {
-  const [one, ...others] = cookiePairs(header).filter(([known]) => known === name);
+const cookieIn = (pairs: ReturnType<typeof cookiePairs>, name: string): string | undefined => {
+  const [one, ...others] = pairs.filter(([known]) => known === name);
   return others.length === 0 ? one?.[1] : undefined;
 };
 
@@ -126,8 +126,9 @@ export const authorization = (parts: AuthorizationParts) => {
     throw new TypeError('the settings say what is asked');
 
   const sessionId = (header: string): string | undefined => {
-    const id = cookieIn(header, cookieName);
-    const signature = cookieIn(header, `${cookieName}.sig`);
+    const pairs = cookiePairs(header);
+    const id = cookieIn(pairs, cookieName);
+    const signature = cookieIn(pairs, `${cookieName}.sig`);
     // Signed by an older key, a cookie is renewed: not here.
     if (id === undefined || signature === undefined) return undefined;
     return signing.index(`${cookieName}=${id}`, signature) === 0 ? id : undefined;
@@ -148,7 +149,7 @@ export const authorization = (parts: AuthorizationParts) => {
     const { clientId, redirectUri, fields } = asked;
     const client = await plainClient(parts, clientId);
     if (client === undefined || client.redirectUriAllowed(redirectUri) !== true) return undefined;
-    if (!client.responseTypeAllowed('code') || DEMANDS.some((name) => client[name] === 0 || Boolean(client[name])))
+    if (!client.responseTypeAllowed('code') || DEMANDS.some((name) => (client[name] ?? false) !== false))
       return undefined;
 
     const session = await provider.Session.find(id);
