@@ -1,7 +1,6 @@
 /** However full the tables are, and though the statements were planned when they were empty: requests read their own rows. */
 import test from 'ava';
-import pg from 'pg';
-import { CREDENTIALS, openCountedTown } from './harness/counted-town.ts';
+import { CREDENTIALS, clients, openCountedTown } from './harness/counted-town.ts';
 import { basic, obtainCode, pkce, post, redeem, userinfo } from './harness/relying-party.ts';
 import type { RunningTown } from './harness/town.ts';
 import type { Visitor } from './harness/visitor.ts';
@@ -9,13 +8,6 @@ import type { Visitor } from './harness/visitor.ts';
 /** Rows of others in each table. */
 const OTHERS = 4_000;
 const AT_ONCE = 6;
-
-const used = new Set<pg.Client>();
-const plain = pg.Client.prototype.query;
-pg.Client.prototype.query = function seen(this: pg.Client, ...args: unknown[]) {
-  used.add(this);
-  return Reflect.apply(plain, this, args);
-} as typeof plain;
 
 let town: RunningTown;
 let visitor: Visitor;
@@ -86,7 +78,7 @@ const fill = async (): Promise<void> => {
 
 /** Rows read since the database began, by table or index. */
 const rowsRead = async (): Promise<Map<string, number>> => {
-  for (const client of used) await client.query('SELECT pg_stat_force_next_flush()').catch(() => undefined);
+  for (const client of clients) await client.query('SELECT pg_stat_force_next_flush()').catch(() => undefined);
   const { rows } = await town.database.pool.query(`
     SELECT relname AS name, seq_tup_read::int AS read FROM pg_stat_user_tables
     UNION ALL SELECT indexrelname, idx_tup_read::int FROM pg_stat_user_indexes`);

@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { measure, median, medianSample, type Sample } from './measure.ts';
 import { leaveServerCore, pinned } from './processes.ts';
+import { CONNECTIONS } from './scenarios.ts';
 import { openStage, type Stage } from './stage.ts';
 
 const { values } = parseArgs({
@@ -13,7 +14,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '3' },
-    connections: { type: 'string', default: '32' },
+    connections: { type: 'string', default: String(CONNECTIONS) },
     redis: { type: 'string' },
     json: { type: 'string' },
   },

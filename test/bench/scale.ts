@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { fillAccounts } from './fill.ts';
 import { measure, median } from './measure.ts';
 import { leaveServerCore } from './processes.ts';
+import { CONNECTIONS } from './scenarios.ts';
 import { openStage, type Stage } from './stage.ts';
 
 const { values } = parseArgs({
@@ -19,7 +20,6 @@ const { values } = parseArgs({
   },
 });
 const SMALL = 1_000;
-const CONNECTIONS = 32;
 const ALLOWED_GROWTH = 1.1;
 const SCENARIOS = ['sso', 'userinfo', 'introspection', 'refresh', 'client credentials, opaque', 'password'];
 

@@ -173,14 +173,14 @@ export const scenarios = (target: Target): Record<string, Operation> => ({
   password: async (wire, lane) => {
     let turn = lane;
     return async () => {
-      turn += 8;
+      turn += 1;
       await signIn(target, wire, citizenOf(target, turn), 'password');
     };
   },
   passkey: async (wire, lane) => {
     let turn = lane;
     return async () => {
-      turn += 8;
+      turn += 1;
       await signIn(target, wire, citizenOf(target, turn), 'passkey');
     };
   },
@@ -217,6 +217,8 @@ export const scenarios = (target: Target): Record<string, Operation> => ({
   jwks: async (wire) => async () => void wanted(await wire.send('/jwks'), 200, 'jwks'),
 });
 
+/** Kept busy unless told otherwise. */
+export const CONNECTIONS = 32;
 /** How long a scenario runs, and on how many kept-alive connections, each with one request after another. */
 export type Load = { readonly seconds: number; readonly connections: number };
 

@@ -27,8 +27,11 @@ const APP: Registration = {
 /** Statements of requests only: background work runs outside of this store. */
 const counting = new AsyncLocalStorage<true>();
 export const seen: string[] = [];
+/** The connections of this process that have asked anything. */
+export const clients = new Set<pg.Client>();
 const plain = pg.Client.prototype.query;
 pg.Client.prototype.query = function counted(this: pg.Client, ...args: unknown[]) {
+  clients.add(this);
   if (counting.getStore() === true) seen.push(String((args[0] as { text?: string }).text ?? args[0]));
   return Reflect.apply(plain, this, args);
 } as typeof plain;
