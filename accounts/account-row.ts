@@ -40,13 +40,15 @@ const wholeRowSql = (column: string): string => `
     'status', a.status, 'kind', a.kind, 'language', a.language,
     'data_key', encode(a.data_key, 'base64'), 'data_key_version', a.data_key_version,
     'email', encode(a.email_sealed, 'base64'), 'used_month', a.used_month,
-    'attributes', (SELECT json_object_agg(t.name, encode(t.sealed, 'base64')) FROM attributes t WHERE t.account_id = a.id),
-    'proofs', (SELECT json_object_agg(t.name, json_build_object('level', t.level, 'on', t.recorded_at::date))
-      FROM attributes t WHERE t.account_id = a.id AND t.level IS NOT NULL),
-    'reduced', a.reduced_at IS NOT NULL,
+    'attributes', t.sealed, 'proofs', t.proofs, 'reduced', a.reduced_at IS NOT NULL,
     'consents', (SELECT json_object_agg(encode(c.reference, 'base64'), encode(c.sealed, 'base64'))
       FROM consents c WHERE c.account_id = a.id))
-  FROM accounts a WHERE a.id = ${column}`;
+  FROM accounts a, LATERAL (
+    SELECT json_object_agg(t.name, encode(t.sealed, 'base64')) AS sealed,
+      json_object_agg(t.name, json_build_object('level', t.level, 'on', t.recorded_at::date))
+        FILTER (WHERE t.level IS NOT NULL) AS proofs
+    FROM attributes t WHERE t.account_id = a.id) t
+  WHERE a.id = ${column}`;
 
 /** The part of an account's row that says whether, and by whom, it may be used. */
 export type AccountStatus = Pick<AccountRow, 'status' | 'kind'>;

@@ -60,15 +60,17 @@ const isPassing = ({ kind }: Bucket): boolean => PASSING.has(kind);
  * Reserves one attempt in every bucket, before the guess is evaluated: of any number of parallel calls at most `limit`
  * get one (Zitadel CVE-2023-47111 evaluated them all). All buckets or none: an attempt that one bucket refuses uses up
  * nothing in the others. Where counters beside Postgres do not answer, everything is counted in Postgres.
+ * @param waits false if nobody is told what the guess was worth before a later statement has waited for the disk, which
+ *   then has the reservation as well
  */
-export const reserve = async (ctx: Context, buckets: readonly Bucket[]): Promise<Reservation> => {
+export const reserve = async (ctx: Context, buckets: readonly Bucket[], waits = true): Promise<Reservation> => {
   const passing = ctx.limits === undefined ? [] : buckets.filter(isPassing);
   const now = ctx.now();
   const beside = passing.length === 0 ? undefined : await ctx.limits?.reserve(counted(ctx, passing, now), now);
-  if (beside === undefined) return reserveHere(ctx, buckets);
+  if (beside === undefined) return reserveHere(ctx, buckets, waits);
   const lasting = buckets.filter((bucket) => !isPassing(bucket));
   if (beside.outcome === 'wait' || lasting.length === 0) return beside;
-  const here = await reserveHere(ctx, lasting);
+  const here = await reserveHere(ctx, lasting, waits);
   if (here.outcome === 'wait') await ctx.limits?.release(counted(ctx, passing, now));
   return here;
 };
@@ -92,13 +94,14 @@ const RESERVE = `WITH wanted AS (
      RETURNING a.bucket
    )
    SELECT (SELECT array_agg(bucket) FROM taken) AS taken, (SELECT max(window_ends_at) FROM full_up) AS until`;
-const reserveAll = prepared<Reserved>('attempts_reserve', RESERVE);
-const reservePassing = prepared<Reserved>('attempts_reserve_passing', `${RESERVE}, ${NOT_WAITING_FOR_DISK}`);
+const reserveWaiting = prepared<Reserved>('attempts_reserve', RESERVE);
+const reserveUnwaited = prepared<Reserved>('attempts_reserve_unwaited', `${RESERVE}, ${NOT_WAITING_FOR_DISK}`);
 
-const reserveHere = async (ctx: Context, buckets: readonly Bucket[]): Promise<Reservation> => {
+const reserveHere = async (ctx: Context, buckets: readonly Bucket[], waits: boolean): Promise<Reservation> => {
   const now = ctx.now();
   // What a transaction does besides must wait for the disk.
-  const reserving = buckets.every(isPassing) && ctx.db.isTransaction !== true ? reservePassing : reserveAll;
+  const waiting = ctx.db.isTransaction === true || (waits && !buckets.every(isPassing));
+  const reserving = waiting ? reserveWaiting : reserveUnwaited;
   const [found] = await reserving(
     ctx,
     buckets.map((bucket) => handle(ctx, bucket)),

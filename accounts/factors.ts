@@ -7,14 +7,13 @@ import { prepared } from './statement.ts';
 export type EnrolledRow = {
   proofing: Level;
   password: boolean;
-  totp: boolean;
-  weak_totp: boolean;
+  /** Whether the authenticator app is weak; null without one. */
+  weak_totp: boolean | null;
   codes: number;
-  passkeys: number;
-  strong_passkey: boolean;
-  eid: boolean;
-  bundid: boolean;
-  staff: boolean;
+  /** How many, and whether one of them is strong. */
+  passkeys: [number: number, strong: boolean];
+  /** Of the identities in use. */
+  sources: string[] | null;
 };
 
 /** SQL of the factors of the account `a`, to be read along with it; `expired` is that of the proofs (`enrolledBefore`). */
@@ -23,34 +22,34 @@ export const enrolledSql = (expired: string): string => `
     'proofing', CASE WHEN a.reduced_at IS NULL AND coalesce(a.proofed_at > ${expired}::timestamptz, true)
       THEN coalesce(a.proofing, 'basis') ELSE 'basis' END,
     'password', EXISTS (SELECT FROM passwords p WHERE p.account_id = a.id),
-    'totp', EXISTS (SELECT FROM totps t WHERE t.account_id = a.id),
-    'weak_totp', coalesce((SELECT t.weak AND NOT coalesce(a.proofed_at >= t.created_at, false)
-      FROM totps t WHERE t.account_id = a.id), false),
+    'weak_totp', (SELECT t.weak AND NOT coalesce(a.proofed_at >= t.created_at, false) FROM totps t WHERE t.account_id = a.id),
     'codes', (SELECT count(*)::integer FROM backup_codes b WHERE b.account_id = a.id AND b.used_at IS NULL),
-    'passkeys', (SELECT count(*)::integer FROM passkeys k WHERE k.account_id = a.id),
-    'strong_passkey', EXISTS (SELECT FROM passkeys k WHERE k.account_id = a.id
-      AND (NOT k.weak OR a.proofed_at >= k.created_at)),
-    'eid', EXISTS (SELECT FROM identities i WHERE i.account_id = a.id AND i.retired_at IS NULL AND i.source = 'eid'),
-    'bundid', EXISTS (SELECT FROM identities i WHERE i.account_id = a.id AND i.retired_at IS NULL AND i.source = 'bundid'),
-    'staff', EXISTS (SELECT FROM identities i WHERE i.account_id = a.id AND i.retired_at IS NULL AND i.source = 'staff'))`;
+    'passkeys', (SELECT json_build_array(count(*), coalesce(bool_or(NOT k.weak OR a.proofed_at >= k.created_at), false))
+      FROM passkeys k WHERE k.account_id = a.id),
+    'sources', (SELECT json_agg(i.source) FROM identities i WHERE i.account_id = a.id AND i.retired_at IS NULL))`;
 
 /** Proofs up to then count no more; null where none expires. */
 export const enrolledBefore = (ctx: Context): Date | null =>
   expiredBefore('identity', ctx.now(), ctx.proofDays) ?? null;
 
 /** The factors as `enrolledSql` gives them; none for an account that is gone. */
-export const enrolledIn = (row: EnrolledRow | undefined): Enrolled => ({
-  proofing: row?.proofing ?? 'basis',
-  password: row?.password === true,
-  totp: row?.totp === true,
-  weakTotp: row?.weak_totp === true,
-  codes: row?.codes ?? 0,
-  passkeys: row?.passkeys ?? 0,
-  strongPasskey: row?.strong_passkey === true,
-  eid: row?.eid === true,
-  bundid: row?.bundid === true,
-  staff: row?.staff === true,
-});
+export const enrolledIn = (row: EnrolledRow | undefined): Enrolled => {
+  const weakTotp = row?.weak_totp ?? null;
+  const [passkeys, strongPasskey] = row?.passkeys ?? [0, false];
+  const sources = new Set(row?.sources);
+  return {
+    proofing: row?.proofing ?? 'basis',
+    password: row?.password === true,
+    totp: weakTotp !== null,
+    weakTotp: weakTotp === true,
+    codes: row?.codes ?? 0,
+    passkeys,
+    strongPasskey,
+    eid: sources.has('eid'),
+    bundid: sources.has('bundid'),
+    staff: sources.has('staff'),
+  };
+};
 
 const factorsOf = prepared<{ has: EnrolledRow }>(
   'factors',

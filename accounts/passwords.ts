@@ -167,7 +167,8 @@ export const verify = async (
   }
   const reserved = buckets(owner, from);
   const reservedAt = ctx.now();
-  const reservation = await attempts.reserve(ctx, reserved);
+  // A wrong password is told once it is noted, and the note waits for the disk; a right one empties the counter.
+  const reservation = await attempts.reserve(ctx, reserved, false);
   if (reservation.outcome === 'wait') return reservation;
 
   const active = stored?.status === 'active' && stored.hash !== null ? stored : undefined;
