@@ -163,9 +163,12 @@ export const createReads = (
     const payload = JSON.parse(keys.openShared(`oidc:${row.model}`, row.id, row.sealed)) as AdapterPayload;
     if (row.consumedAt !== null) {
       const seconds = (now().getTime() - row.consumedAt.getTime()) / 1000;
-      if (seconds >= graceOf(row.model)) payload.consumed = Math.floor(row.consumedAt.getTime() / 1000);
-      // oidc-provider looks at the end first, and would not get as far as to the replay.
-      if (row.expiresAt <= now()) payload.exp = Math.floor(now().getTime() / 1000) + 1;
+      if (seconds >= graceOf(row.model)) {
+        payload.consumed = Math.floor(row.consumedAt.getTime() / 1000);
+        // oidc-provider looks at the end first, and would not get as far as to the replay.
+        const second = Math.floor(now().getTime() / 1000);
+        if (payload.exp !== undefined && payload.exp <= second) payload.exp = second + 1;
+      }
     }
     if (row.sessionUid !== null) scope.tokens.push(payload);
     return payload;

@@ -106,6 +106,23 @@ export const declareStoreSuite = (open: () => Promise<StoreFixture>): void => {
     }
   });
 
+  withStore(
+    'a replay is recognised in the hours between the end of a token and that of its row',
+    async (t, { store, clock }) => {
+      const adapter = store.adapterFor('RefreshToken');
+      const id = token();
+      const month = 30 * 24 * 3600;
+      const exp = Math.floor(clock.now.getTime() / 1000) + month;
+      await adapter.upsert(id, payloadOf('RefreshToken', id, { exp }), month);
+      await adapter.consume(id);
+      pass(clock, month + 1);
+      const found = await adapter.find(id);
+      t.is(typeof found?.consumed, 'number');
+      // Ended, it would be refused as too old before anybody looks at its use.
+      t.true((found?.exp ?? 0) > clock.now.getTime() / 1000);
+    },
+  );
+
   withStore('everything ends when its time is over', async (t, { store, clock }) => {
     const finds: [string, () => Promise<unknown>][] = [];
     for (const model of ARTIFACTS) {
