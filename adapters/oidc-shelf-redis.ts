@@ -22,7 +22,8 @@ export type Shelf = {
   byUserCode(userCode: Buffer): Promise<Shelved | undefined>;
   /** False if the artifact has changed since version `base`. */
   put(shelved: Omit<Shelved, 'version'>, base: number | null, userCode: Buffer | null): Promise<boolean>;
-  remove(id: Buffer): Promise<void>;
+  /** False if there was none. */
+  remove(id: Buffer): Promise<boolean>;
 };
 
 const PREFIX = 'schluessel:';
@@ -108,8 +109,6 @@ export const createRedisShelf = ({ client }: RedisConnection, now: () => Date): 
         if (userCode !== null) await client.set(userCodeKey(userCode), shelved.id, 'PX', ms);
         return (await script.shelfPut(keyOf(shelved.id), base === null ? '' : String(base), pack(shelved), ms)) === 1;
       }),
-    async remove(id) {
-      await asked(() => client.del(keyOf(id)));
-    },
+    remove: async (id) => (await asked(() => client.del(keyOf(id)))) === 1,
   };
 };

@@ -8,7 +8,15 @@ import { type Insert, keyOf, RequestScope, requestScope } from './oidc-request-s
 import { createRevocations } from './oidc-revocations.ts';
 import { othersOf, sessionFingerprint } from './oidc-session-merge.ts';
 import type { Shelf } from './oidc-shelf-redis.ts';
-import { type AccountReader, type FleetingStore, HAS_GRANT, kindOf, type OidcStore, spent } from './oidc-store.ts';
+import {
+  type AccountReader,
+  type FleetingStore,
+  HAS_GRANT,
+  interactionGone,
+  kindOf,
+  type OidcStore,
+  spent,
+} from './oidc-store.ts';
 import { createWrites } from './oidc-writes.ts';
 import { run } from './prepared.ts';
 import { withInContext } from './request-context.ts';
@@ -160,9 +168,14 @@ export const createPostgresStore = (
       destroy: (id) =>
         atOnce(async (scope) => {
           const artifact = handle(model, id);
-          if (shelf !== undefined) await shelf.remove(artifact);
-          else await run(pool, `${table}_destroy`, `DELETE FROM ${table} WHERE id = $1`, [artifact]);
+          const statement = `DELETE FROM ${table} WHERE id = $1 RETURNING 1`;
+          const removed =
+            shelf === undefined
+              ? (await run(pool, `${table}_destroy`, statement, [artifact])).length === 1
+              : await shelf.remove(artifact);
           scope.artifacts.delete(keyOf(artifact));
+          // It is ended by whoever goes on with it: of two who do so at once, one does.
+          if (model === 'Interaction' && !removed) throw interactionGone();
         }),
       revokeByGrantId: (grantId) => atOnce((scope) => revocations.byGrant(scope, handle('Grant', grantId))),
     };

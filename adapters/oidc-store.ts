@@ -79,6 +79,9 @@ export const spent = (model: string): Error => {
   }
 };
 
+/** Another request has ended the sign-in under way, or gone on with it. */
+export const interactionGone = (): Error => new errors.SessionNotFound('interaction session not found');
+
 /** The grant was revoked while its artifact was being made. */
 export const grantGone = (): Error => new errors.InvalidGrant('grant not found');
 

@@ -141,6 +141,27 @@ export const declareGrantSuite = (open: () => Promise<StoreFixture>): void => {
     }
   });
 
+  withStore('of requests that go on with one sign-in under way one does', async (t, { store }) => {
+    const interactions = store.adapterFor('Interaction');
+    const codes = store.adapterFor('AuthorizationCode');
+    const grant = await newGrant(store);
+    const uid = token();
+    await interactions.upsert(uid, payloadOf('Interaction', uid), TTL);
+    const ids = Array.from({ length: 8 }, token);
+    const { won, lost } = await outcomes(
+      ids.map((id) =>
+        store.inRequest(async () => {
+          t.truthy(await interactions.find(uid));
+          await interactions.destroy(uid);
+          await codes.upsert(id, payloadOf('AuthorizationCode', id, { grantId: grant.jti }), TTL);
+        }),
+      ),
+    );
+    t.is(won, 1);
+    t.true(lost.every((error) => error instanceof errors.SessionNotFound));
+    t.is((await Promise.all(ids.map((id) => codes.find(id)))).filter((found) => found !== undefined).length, 1);
+  });
+
   withStore('a request that fails keeps nothing new, but a code stays spent', async (t, { store }) => {
     for (const [model, spent] of [
       ['AuthorizationCode', true],
