@@ -175,7 +175,10 @@ export const open = async (
   uid: string,
   after?: { visit: Visit; progress: Progress },
 ): Promise<{ outcome: 'open'; visit: Visit } | { outcome: 'refused'; error: PageError; shell: Shell }> => {
-  const interaction = after?.visit.interaction ?? (await findInteraction(deps, ctx, uid));
+  const [interaction, read] =
+    after === undefined
+      ? await Promise.all([findInteraction(deps, ctx, uid), progresses.read(deps.fleeting, uid)])
+      : [after.visit.interaction, after.visit.read];
   const shell = shellOf(ctx, deps, interaction?.params['ui_locales']);
   if (interaction === undefined)
     return { outcome: 'refused', shell, error: expired('no interaction with this id belongs to this browser') };
@@ -188,7 +191,6 @@ export const open = async (
       error: { kind: 'client', status: 400, code: 'invalid_client', detail: 'the service is not registered any more' },
     };
 
-  const read = after?.visit.read ?? (await progresses.read(deps.fleeting, uid));
   const progress = after?.progress ?? read.value;
   const system = deps.context();
   const id = accountOf(interaction, progress);
