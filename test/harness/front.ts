@@ -2,6 +2,7 @@
 import { createServer as createHttpServer, type RequestListener, request } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { pipeline } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { certificateFor, nameExampleHosts } from './names.ts';
 
@@ -83,7 +84,8 @@ export const startFront = async (names: readonly string[], clientAuthority?: str
           },
           (answer) => {
             res.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
-            answer.pipe(res);
+            // An answer that breaks off is broken off for the client as well.
+            pipeline(answer, res, () => {});
           },
         );
         hop.on('error', () => (res.headersSent ? res.destroy() : res.writeHead(502).end()));
