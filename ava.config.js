@@ -7,6 +7,6 @@ export default {
   extensions: ['ts'],
   files: ['test/*.test.ts'],
   timeout: '5m',
-  concurrency: 2,
+  concurrency: 3,
   environmentVariables: { NODE_COMPILE_CACHE: compiled },
 };
