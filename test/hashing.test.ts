@@ -55,6 +55,67 @@ test.serial('what does not fit into the queue is refused at once', async (t) => 
   await hashing.close();
 });
 
+test.serial('where many wait, several are told at once, and each its own', async (t) => {
+  const hashing = createHashing({ processes: 1, ...CHEAP });
+  const phc = await hashing.hash(PASSWORD, PEPPER);
+  let turn = 0;
+  const count = (): void => {
+    turn += 1;
+    setImmediate(count).unref();
+  };
+  count();
+  const turns = new Set<number>();
+  const ask = async (index: number): Promise<string> => {
+    try {
+      if (index % 3 === 0) return String(await hashing.verify(phc, PASSWORD, PEPPER));
+      if (index % 3 === 1) return String(await hashing.verify(phc, new Secret(`another ${index}`), PEPPER));
+      return await hashing.verify('not a hash', PASSWORD, PEPPER).then(String);
+    } catch {
+      return 'failed';
+    } finally {
+      turns.add(turn);
+    }
+  };
+  const answers = await Promise.all(Array.from({ length: 36 }, (_, index) => ask(index)));
+  t.deepEqual(
+    answers,
+    answers.map((_, index) => ['true', 'false', 'failed'][index % 3]),
+  );
+  t.true(turns.size <= 18, `36 answers in ${turns.size} turns`);
+  t.like(hashing.stats(), { running: 0, waiting: 0, done: 37, refused: 0 });
+  await hashing.close();
+});
+
+test.serial(
+  'of a group whose process dies each is tried once more, and one that kills again is refused alone',
+  async (t) => {
+    const hashing = createHashing({ processes: 1, memoryKiB: 64 * 1024, passes: 2 });
+    await hashing.hash(PASSWORD, PEPPER);
+    const jobs = Array.from({ length: 20 }, () => hashing.hash(PASSWORD, PEPPER));
+    const settled = Promise.allSettled(jobs);
+    await Promise.all(jobs.slice(0, 2));
+    // Now a group is under way.
+    await sleep(5);
+    const kill = async (known: number | undefined): Promise<number> => {
+      for (;;) {
+        const [pid] = hashing.stats().processes;
+        if (pid !== undefined && pid !== known) {
+          await sleep(known === undefined ? 0 : 50);
+          process.kill(pid, 'SIGKILL');
+          return pid;
+        }
+        await sleep(1);
+      }
+    };
+    await kill(await kill(undefined));
+    const results = await settled;
+    t.is(results.filter(({ status }) => status === 'rejected').length, 1);
+    const hashes = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    t.is(new Set(hashes).size, 19);
+    await hashing.close();
+  },
+);
+
 test.serial('a process that dies is replaced, and its jobs are done by the next one', async (t) => {
   const hashing = createHashing({ processes: 1, memoryKiB: 64 * 1024, passes: 4 });
   await hashing.hash(PASSWORD, PEPPER);
