@@ -22,15 +22,8 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds);
 const load = { seconds: Number(values.seconds), connections: Number(values.connections) };
 
-/**
- * Against what a scenario is measured, and the ratio that the project promises. `free`: the kernel places the provider as
- * in production. Its core would be a handicap against argon2, which runs where it likes: a kernel that may not move the
- * server out of the way of the hashing process leaves that one waiting beside an idle core.
- */
-const PLAN: Record<
-  string,
-  { scenario?: string; against: 'reference' | 'bare' | 'argon2' | 'idle' | undefined; promise?: number; free?: boolean }
-> = {
+/** Against what a scenario is measured, and the ratio that the project promises. */
+const PLAN: Record<string, { against: 'reference' | 'bare' | 'argon2' | 'idle' | undefined; promise?: number }> = {
   sso: { against: 'reference', promise: 0.85 },
   userinfo: { against: 'reference', promise: 0.75 },
   introspection: { against: 'reference', promise: 0.65 },
@@ -39,8 +32,7 @@ const PLAN: Record<
   'client credentials, JWT': { against: 'reference', promise: 0.95 },
   discovery: { against: 'bare', promise: 0.6 },
   jwks: { against: 'bare', promise: 0.6 },
-  password: { against: 'argon2', promise: 0.85, free: true },
-  'password, server on one core': { scenario: 'password', against: 'argon2', promise: 0.85 },
+  password: { against: 'argon2', promise: 0.85 },
   passkey: { against: undefined },
   'JWT while hashing is saturated': { against: 'idle', promise: 0.85 },
 };
@@ -55,15 +47,14 @@ type Row = {
 
 const pair = async (stage: Stage, name: string): Promise<[Sample, Sample | undefined]> => {
   const { ours, reference, bare } = stage;
-  const { scenario = name, against } = PLAN[name] ?? {};
-  switch (against) {
+  switch (PLAN[name]?.against) {
     case 'reference':
-      return [await measure(stage, ours, scenario, load), await measure(stage, reference, scenario, load)];
+      return [await measure(stage, ours, name, load), await measure(stage, reference, name, load)];
     case 'bare':
-      return [await measure(stage, ours, scenario, load), await measure(stage, bare, scenario, load)];
+      return [await measure(stage, ours, name, load), await measure(stage, bare, name, load)];
     case 'argon2': {
       const { perSecond } = await ours.child.ask<{ perSecond: number }>({ do: 'ceiling', seconds: load.seconds });
-      return [await measure(stage, ours, scenario, load), { perSecond, serverMs: 0, storeMs: 0 }];
+      return [await measure(stage, ours, name, load), { perSecond, serverMs: 0, storeMs: 0 }];
     }
     case 'idle': {
       const idle = await measure(stage, ours, 'client credentials, JWT', load);
@@ -73,13 +64,12 @@ const pair = async (stage: Stage, name: string): Promise<[Sample, Sample | undef
       return [busy, idle];
     }
     default:
-      return [await measure(stage, ours, scenario, load), undefined];
+      return [await measure(stage, ours, name, load), undefined];
   }
 };
 
 const compare = async (stage: Stage, name: string): Promise<Row> => {
   const [ours, others]: [Sample[], Sample[]] = [[], []];
-  stage.placeServer(PLAN[name]?.free === true);
   // The first round warms up compilers, caches and prepared statements, and is not counted.
   for (let round = 0; round <= rounds; round += 1) {
     const [one, other] = await pair(stage, name);

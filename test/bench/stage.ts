@@ -24,7 +24,7 @@ import { SoftPasskey } from '../harness/authenticator.ts';
 import { freePort } from '../harness/free-port.ts';
 import { startMailSink } from '../harness/mail-sink.ts';
 import type { BareSettings } from './bare.ts';
-import { ALL_CORES, type Child, confine, SERVER_CORE, start } from './processes.ts';
+import { ALL_CORES, type Child, confine, start } from './processes.ts';
 import type { ReferenceSettings } from './reference.ts';
 import {
   API,
@@ -146,8 +146,6 @@ export type Stage = {
   readonly databaseUrl: string;
   /** Process id of the database. */
   readonly databasePid: number;
-  /** Lets the provider run on any core, or binds it to its own. Hashing is never bound. */
-  placeServer(free: boolean): void;
   close(): Promise<void>;
 };
 
@@ -208,7 +206,6 @@ export const openStage = async (redisUrl?: string): Promise<Stage> => {
     };
     const server = await start<{ hashing: number[] }>('server.ts', settings);
     undo.push(() => server.stop());
-    const placeServer = (free: boolean): void => confine(server.pid, free ? ALL_CORES : SERVER_CORE);
     // Hashing is bound to no core: in production the kernel puts it wherever nothing else runs.
     for (const pid of server.ready.hashing) confine(pid, ALL_CORES);
     const ours = { ...shared, port, citizens, child: server };
@@ -250,7 +247,7 @@ export const openStage = async (redisUrl?: string): Promise<Stage> => {
     const bare = { ...shared, port: barePort, citizens, child: bareChild };
 
     const databasePid = Number(readFileSync(path.join(database.folder, 'postmaster.pid'), 'utf8').split('\n')[0]);
-    return { ours, reference, bare, databaseUrl, databasePid, placeServer, close };
+    return { ours, reference, bare, databaseUrl, databasePid, close };
   } catch (error) {
     await close();
     throw error;
