@@ -56,11 +56,10 @@ const JOB_DEADLINE_MS = 10_000;
 /** A process that has its next group at hand need not wait, at low priority, until a busy server hands it over. */
 const GROUPS_AT_HAND = 2;
 /**
- * Where many wait, several are hashed before the server is told: what it does for them it then does in one go, which
- * takes half the time of doing it one by one between two hashes that empty the caches. Half of those who wait at most, so
- * that nobody waits much longer for it.
+ * Where several wait, they are hashed before the server is told of the first: what it does for them it then does in one
+ * go, which takes half the time of doing it one by one between two hashes that empty the caches.
  */
-const LARGEST_GROUP = 8;
+const LARGEST_GROUP = 12;
 const RESTART_DELAY_MS = 250;
 
 const busy = (): Error =>
@@ -158,7 +157,7 @@ class HashingProcesses {
 
   /** Takes the next jobs out of the queue. One that a process has died of is tried by itself. */
   #nextGroup(): Waiting[] {
-    const size = Math.min(LARGEST_GROUP, Math.floor(this.#waiting.length / (2 * this.#slots.size)));
+    const size = Math.min(LARGEST_GROUP, Math.floor(this.#waiting.length / this.#slots.size));
     const group = this.#waiting.splice(0, 1);
     while (group.length < size && group[0]?.deaths === 0 && this.#waiting[0]?.deaths === 0)
       group.push(...this.#waiting.splice(0, 1));

@@ -20,6 +20,8 @@ const { values } = parseArgs({
   },
 });
 const rounds = Number(values.rounds);
+/** Compilers, caches and prepared statements are warm after so many of each kind, however long that takes; not counted. */
+const WARM_UP_OPERATIONS = 1000;
 const load = { seconds: Number(values.seconds), connections: Number(values.connections) };
 
 /** Against what a scenario is measured, and the ratio that the project promises. */
@@ -70,10 +72,12 @@ const pair = async (stage: Stage, name: string): Promise<[Sample, Sample | undef
 
 const compare = async (stage: Stage, name: string): Promise<Row> => {
   const [ours, others]: [Sample[], Sample[]] = [[], []];
-  // The first round warms up compilers, caches and prepared statements, and is not counted.
-  for (let round = 0; round <= rounds; round += 1) {
+  for (let done = 0; done < WARM_UP_OPERATIONS; ) {
+    const [{ perSecond }] = await pair(stage, name);
+    done += perSecond * load.seconds;
+  }
+  for (let round = 0; round < rounds; round += 1) {
     const [one, other] = await pair(stage, name);
-    if (round === 0) continue;
     ours.push(one);
     if (other !== undefined) others.push(other);
   }
